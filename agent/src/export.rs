@@ -1,0 +1,1 @@
+//! Metrics, OCSF log, HTTP API and page.

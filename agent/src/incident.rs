@@ -1,0 +1,1 @@
+//! Findings of one container that belong together.

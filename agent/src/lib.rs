@@ -1,0 +1,20 @@
+//! Picket: a runtime anomaly detector for model-serving containers.
+//!
+//! Data flows one way, and the modules below stand in that order:
+//!
+//! ```text
+//! kernel   programs -> counters (maps), events (ring)                       ebpf/
+//! agent    probe -> workload -> observe -> baseline/detect -> incident -> export
+//! ```
+//!
+//! `observe`, `baseline`, `detect` and `incident` are the pure core: no I/O, no clock, no async, no globals.
+
+pub mod baseline;
+pub mod cli;
+pub mod config;
+pub mod detect;
+pub mod export;
+pub mod incident;
+pub mod observe;
+pub mod probe;
+pub mod workload;

@@ -1,0 +1,7 @@
+//! The pure model of behaviour: what a container did (events, window counters), turned into facts and features.
+//!
+//! No I/O, no clock, no async, no globals: equal input gives equal output.
+
+pub mod event;
+pub mod fact;
+pub mod window;

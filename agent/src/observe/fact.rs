@@ -1,0 +1,172 @@
+//! Facts: the generalised, comparable form of what was seen, and the phase it was seen in.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::Moment;
+
+/// Part of a container's life. Baselines are kept per phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// From the first instruction until a model file is read or the server takes its first request.
+    Start,
+    /// Model files are being read, before the first request.
+    Load,
+    /// Requests are being served, or the server waits for them.
+    Serve,
+    /// The main process is going down.
+    Stop,
+}
+
+impl Phase {
+    /// All phases in the order of a container's life.
+    pub const ALL: [Self; 4] = [Self::Start, Self::Load, Self::Serve, Self::Stop];
+
+    /// The phase's name in files, metrics and findings.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Load => "load",
+            Self::Serve => "serve",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+/// Kind of fact. Each family learns and matures on its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    /// An executable together with its parent's executable.
+    Executable,
+    /// A generalised path opened for reading.
+    FileRead,
+    /// A generalised path opened for writing.
+    FileWrite,
+    /// A remote address, port and protocol contacted.
+    Endpoint,
+    /// A local port listened on.
+    Listener,
+    /// A system call number used.
+    Syscall,
+    /// A privileged operation (mount, ptrace, socket onto stdio, ...) with its outcome.
+    Privileged,
+}
+
+impl Family {
+    /// All families, in file and display order.
+    pub const ALL: [Self; 7] = [
+        Self::Executable,
+        Self::FileRead,
+        Self::FileWrite,
+        Self::Endpoint,
+        Self::Listener,
+        Self::Syscall,
+        Self::Privileged,
+    ];
+
+    /// The family's name in files, metrics and findings.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Executable => "executable",
+            Self::FileRead => "file_read",
+            Self::FileWrite => "file_write",
+            Self::Endpoint => "endpoint",
+            Self::Listener => "listener",
+            Self::Syscall => "syscall",
+            Self::Privileged => "privileged",
+        }
+    }
+}
+
+/// Who started the process behind a fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// The container's own process tree.
+    Server,
+    /// The container runtime, after the start: `docker exec`, `kubectl exec`, an exec probe, and their children.
+    Runtime,
+}
+
+impl Origin {
+    /// The origin's name in files and findings.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Runtime => "runtime",
+        }
+    }
+}
+
+/// What a baseline remembers: a generalised value of one family, by origin.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Fact {
+    /// Kind of fact.
+    pub family: Family,
+    /// Who did it.
+    pub origin: Origin,
+    /// The generalised value in the family's canonical form, for example `/bin/sh <- /usr/bin/python3`,
+    /// `tcp 10.0.0.7:443`, `/tmp/*`, `openat`.
+    pub value: String,
+}
+
+/// A process as a finding shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessInfo {
+    /// Host pid.
+    pub pid: u32,
+    /// Executable path, empty when it was never seen.
+    pub exe: String,
+    /// Thread name at the time.
+    pub comm: String,
+    /// Arguments, secrets redacted.
+    pub argv: Vec<String>,
+    /// When it was started, when that is known.
+    pub started: Option<Moment>,
+}
+
+/// One fact seen once, with the evidence a responder needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// When.
+    pub at: Moment,
+    /// The container's phase at that time.
+    pub phase: Phase,
+    /// The generalised fact.
+    pub fact: Fact,
+    /// The raw, ungeneralised value: full path, address and port, argv.
+    pub raw: String,
+    /// The process that did it.
+    pub process: ProcessInfo,
+    /// Its ancestors inside the container, nearest first, at most 8.
+    pub ancestry: Vec<ProcessInfo>,
+    /// Properties that change how dangerous the fact is.
+    pub marks: Marks,
+}
+
+/// Properties of a sighting that matter for its danger, found where the raw evidence is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marks {
+    /// The file is a model artefact (weights, tokenizer, graph) by name or place.
+    pub model_file: bool,
+    /// The file holds credentials (service account token, ssh or cloud keys, shadow, ...).
+    pub secret_file: bool,
+    /// Writing here makes other programs run code (site-packages, ld.so.preload, cron, unit, profile, ...).
+    pub code_path: bool,
+    /// The file lies in a scratch place (/tmp, /dev/shm, /var/tmp, caches).
+    pub scratch: bool,
+    /// The peer is a cloud metadata address.
+    pub metadata_address: bool,
+    /// The peer is on this container's own loopback.
+    pub loopback: bool,
+    /// The executable is a command interpreter or shell.
+    pub shell: bool,
+    /// The executable was run from anonymous memory or after deletion.
+    pub fileless: bool,
+    /// A privileged call was refused by the kernel or seccomp.
+    pub denied: bool,
+}

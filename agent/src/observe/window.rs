@@ -1,0 +1,75 @@
+//! Counters of one container over one window, and the load-normalised features made of them.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::Moment;
+use super::fact::{Phase, Sighting};
+
+/// How often one system call was made in a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallCount {
+    /// System call number of this architecture.
+    pub call: u16,
+    /// Calls that returned, refused ones included.
+    pub calls: u64,
+    /// Of these, calls that returned an error.
+    pub errors: u64,
+}
+
+/// What the probe counted for one container over one window (differences, not totals).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// System calls made, sparse, in order of their number.
+    pub calls: Vec<CallCount>,
+    /// Bytes received and sent, IP headers included, loopback included.
+    pub rx_bytes: u64,
+    /// Bytes sent.
+    pub tx_bytes: u64,
+    /// Packets received.
+    pub rx_packets: u64,
+    /// Packets sent.
+    pub tx_packets: u64,
+    /// TCP connections accepted.
+    pub accepted: u64,
+    /// Request turns: inbound payload after outbound on a connection to a listening port, which for HTTP/1.1 is
+    /// one request.
+    pub requests: u64,
+    /// Outgoing connects and first datagrams.
+    pub connects: u64,
+    /// Threads and processes created.
+    pub clones: u64,
+    /// CPU time used, nanoseconds; `None` where the cgroup does not say.
+    pub cpu_ns: Option<u64>,
+    /// Events of this container that the kernel could not deliver.
+    pub lost_events: u64,
+}
+
+/// One window of one container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Its end.
+    pub end: Moment,
+    /// Its length in nanoseconds, never 0.
+    pub length_ns: u64,
+    /// What was counted.
+    pub counters: Counters,
+}
+
+/// What observation made of one window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WindowReport {
+    /// End of the window.
+    pub end: Moment,
+    /// Its length in nanoseconds.
+    pub length_ns: u64,
+    /// The phase the whole window was in; `None` when the phase changed within it (such windows are not scored).
+    pub phase: Option<Phase>,
+    /// System calls used in this window for the first time in this container and phase.
+    pub sightings: Vec<Sighting>,
+    /// Load-normalised features, in the order of `features::NAMES`; `None` for a window too empty to have any.
+    pub features: Option<Vec<f64>>,
+    /// Requests served in this window.
+    pub requests: u64,
+    /// Events lost in this window.
+    pub lost_events: u64,
+}

@@ -1,0 +1,71 @@
+//! A container as the rest of Picket knows it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::observe::event::CgroupId;
+
+/// Container runtime, as far as the cgroup path or the bundle tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Runtime {
+    /// Docker engine.
+    Docker,
+    /// containerd through CRI or nerdctl.
+    Containerd,
+    /// CRI-O.
+    CriO,
+    /// Podman.
+    Podman,
+    /// Not recognised.
+    Unknown,
+}
+
+impl Runtime {
+    /// The runtime's name; also the `namespace` label of containers outside Kubernetes.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Containerd => "containerd",
+            Self::CriO => "cri-o",
+            Self::Podman => "podman",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Identity of one running container. Outside Kubernetes `namespace` is the runtime's name, `pod` and `name` the
+/// container's name, and `workload` too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Container {
+    /// Its cgroup (the container's own, not a nested one).
+    pub cgroup: CgroupId,
+    /// Full container id, normally 64 hex digits.
+    pub id: String,
+    /// Runtime.
+    pub runtime: Runtime,
+    /// Kubernetes namespace, or the runtime's name.
+    pub namespace: String,
+    /// Pod name, or the container's name.
+    pub pod: String,
+    /// Pod uid; empty outside Kubernetes.
+    pub pod_uid: String,
+    /// Container name.
+    pub name: String,
+    /// What the container belongs to and what its replicas share (Deployment, ...); outside Kubernetes its name.
+    pub workload: String,
+    /// Kind of the workload (`Deployment`, ...); `Container` outside Kubernetes.
+    pub workload_kind: String,
+    /// Image reference as the user wrote it.
+    pub image: String,
+    /// Image digest or id (`sha256:…`); empty when no source knows it.
+    pub image_digest: String,
+    /// Labels and annotations that selection may match.
+    pub labels: std::collections::BTreeMap<String, String>,
+    /// Device paths in the container's specification.
+    pub devices: Vec<String>,
+    /// Where the identity came from: `bundle`, `docker`, `path`.
+    pub source: String,
+    /// When the container was discovered, Unix milliseconds.
+    pub discovered_ms: i64,
+}

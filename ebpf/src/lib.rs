@@ -1,0 +1,2 @@
+//! Contract.
+#![cfg_attr(target_arch = "bpf", no_std)]

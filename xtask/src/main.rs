@@ -1,0 +1,2 @@
+//! `cargo xtask`: set-up, build, run, demo, test and benchmarks.
+fn main() {}
