@@ -1,1 +1,3 @@
-//! Metrics, OCSF log, HTTP API and page.
+//! Metrics, OCSF log, HTTP API and page: how findings and the agent's own state leave the agent.
+
+pub mod view;

@@ -98,8 +98,21 @@ pub enum Method {
     Rates,
 }
 
+impl Method {
+    /// The method's name in findings.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NeverLearnable => "never_learnable",
+            Self::Novelty => "novelty",
+            Self::Rates => "rates",
+        }
+    }
+}
+
 /// One ATT&CK or ATLAS technique.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Technique {
     /// Technique id: `T1059.004`, `AML.T0011.000`.
     pub id: String,
@@ -112,7 +125,8 @@ pub struct Technique {
 }
 
 /// A part of the score, in nats, with its reason.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Contribution {
     /// What contributed: a feature name, `surprise`, `danger`.
     pub name: String,
@@ -123,7 +137,8 @@ pub struct Contribution {
 }
 
 /// The baseline a finding was judged against, and how much stands behind it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct BaselineRef {
     /// Stable id: first 16 hex digits of the SHA-256 of the key.
     pub id: String,
