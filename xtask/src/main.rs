@@ -1,2 +1,59 @@
-//! `cargo xtask`: set-up, build, run, demo, test and benchmarks.
-fn main() {}
+//! `cargo xtask`: set-up, build, run, demo and tests of Picket.
+
+mod apt;
+mod cargo;
+mod setup;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Work on Picket: each command first sets up what it needs and this machine lacks, and says what it installs.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what the build of the probe needs: a toolchain with sources, bpf-linker, the BPF file system.
+    Setup,
+    /// Build the probe and the agent (target/release/picket).
+    Build,
+    /// Build the agent and run it on this machine.
+    Run {
+        /// Arguments for `picket run`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    match perform(Arguments::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: Task) -> Result<ExitCode> {
+    match task {
+        Task::Setup => setup::probe()?,
+        Task::Build => {
+            setup::probe()?;
+            cargo::build_agent()?;
+        }
+        Task::Run { arguments } => {
+            setup::probe()?;
+            cargo::build_agent()?;
+            return Err(cargo::exec_agent(&arguments));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

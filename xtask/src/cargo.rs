@@ -1,0 +1,64 @@
+//! Runs of cargo, and of what it built.
+
+use std::env;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Error, Result, anyhow, ensure};
+
+/// Cargo, in the workspace's root.
+pub fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command
+        .current_dir(ebpf_build::workspace_root())
+        .args(arguments);
+    command
+}
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// When it cannot be run, or fails.
+pub fn complete(command: &mut Command) -> Result<()> {
+    let shown = format!("{command:?}").replace('"', "");
+    let status = command
+        .status()
+        .with_context(|| format!("cannot run {shown}"))?;
+    ensure!(status.success(), "{shown} failed: {status}");
+    Ok(())
+}
+
+/// The release agent's place.
+pub fn agent() -> PathBuf {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    ebpf_build::workspace_root()
+        .join(target)
+        .join("release/picket")
+}
+
+/// Builds the probe and the release agent.
+pub fn build_agent() -> Result<()> {
+    complete(cargo(&["build", "--release", "--package", "picket"]).env_remove("AYA_BUILD_SKIP"))
+}
+
+/// Becomes the agent; returns only when that fails.
+pub fn exec_agent(arguments: &[OsString]) -> Error {
+    if !is_root() {
+        return anyhow!(
+            "the agent loads eBPF programs and needs root: run `cargo xtask run` as root, or start {} run with the capabilities that `{} check` names",
+            agent().display(),
+            agent().display()
+        );
+    }
+    eprintln!("run: {} run", agent().display());
+    let failure = Command::new(agent()).arg("run").args(arguments).exec();
+    Error::new(failure).context(format!("cannot start {}", agent().display()))
+}
+
+/// Whether this process may do everything.
+pub fn is_root() -> bool {
+    // SAFETY: geteuid has no preconditions and cannot fail.
+    unsafe { libc::geteuid() == 0 }
+}
