@@ -1,3 +1,14 @@
 //! Learned state: what is normal for a workload, how much evidence stands behind it, and its form on disk.
+//!
+//! Everything here merges: joining the baselines of several agents or replicas is commutative, associative and
+//! idempotent, so any order of merging gives the same bytes and nothing is counted twice.
 
+pub mod exposure;
+pub mod facts;
+pub mod file;
+pub mod hash;
 pub mod key;
+pub mod learning;
+pub mod model;
+pub mod quantity;
+pub mod sample;

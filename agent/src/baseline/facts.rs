@@ -1,0 +1,265 @@
+//! Bounded sets of facts with how often, when and on how many replicas each was seen.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::observe::fact::{Fact, Family};
+
+/// Replicas remembered for one fact; more only raise confidence that is high already.
+const REPLICAS_PER_FACT: usize = 8;
+
+/// How often and when a fact was seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Sightings by replica (hash of its id), of the replicas with the 8 smallest hashes.
+    pub replicas: BTreeMap<u64, u64>,
+    /// First sighting, Unix seconds.
+    pub first_s: i64,
+    /// Last sighting, Unix seconds.
+    pub last_s: i64,
+    /// When a finding about it was last reported, Unix seconds; only for facts that wait for approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported_s: Option<i64>,
+}
+
+impl Seen {
+    fn once(replica: u64, now_s: i64) -> Self {
+        Self {
+            replicas: BTreeMap::from([(replica, 1)]),
+            first_s: now_s,
+            last_s: now_s,
+            reported_s: None,
+        }
+    }
+
+    /// Sightings by the remembered replicas.
+    #[must_use]
+    pub fn occasions(&self) -> u64 {
+        self.replicas
+            .values()
+            .fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    fn again(&mut self, replica: u64, now_s: i64) {
+        let count = self.replicas.entry(replica).or_default();
+        *count = count.saturating_add(1);
+        truncate(&mut self.replicas, REPLICAS_PER_FACT);
+        self.first_s = self.first_s.min(now_s);
+        self.last_s = self.last_s.max(now_s);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for (replica, count) in &other.replicas {
+            let mine = self.replicas.entry(*replica).or_default();
+            *mine = (*mine).max(*count);
+        }
+        truncate(&mut self.replicas, REPLICAS_PER_FACT);
+        self.first_s = self.first_s.min(other.first_s);
+        self.last_s = self.last_s.max(other.last_s);
+        self.reported_s = self.reported_s.max(other.reported_s);
+    }
+}
+
+/// Keeps the `keep` smallest keys. Which keys stay depends on the keys alone, so it commutes with merging.
+pub(super) fn truncate<K: Ord, V>(map: &mut BTreeMap<K, V>, keep: usize) {
+    while map.len() > keep {
+        map.pop_last();
+    }
+}
+
+/// What became of a fact offered to a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learned {
+    /// The set holds it from now on.
+    New,
+    /// The set held it already.
+    Again,
+    /// The set is full; the refusal was counted.
+    Refused,
+}
+
+/// A bounded set of facts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FactSet {
+    #[serde(with = "entries")]
+    facts: BTreeMap<Fact, Seen>,
+    /// Sightings of facts that found the set full.
+    #[serde(default)]
+    refused: u64,
+}
+
+impl FactSet {
+    /// Notes one sighting, if the set holds the fact or has fewer than `cap` facts.
+    pub fn learn(&mut self, fact: &Fact, cap: usize, replica: u64, now_s: i64) -> Learned {
+        if let Some(seen) = self.facts.get_mut(fact) {
+            seen.again(replica, now_s);
+            return Learned::Again;
+        }
+        if self.facts.len() >= cap {
+            self.refused = self.refused.saturating_add(1);
+            return Learned::Refused;
+        }
+        self.facts.insert(fact.clone(), Seen::once(replica, now_s));
+        Learned::New
+    }
+
+    /// What is known about a fact.
+    #[must_use]
+    pub fn get(&self, fact: &Fact) -> Option<&Seen> {
+        self.facts.get(fact)
+    }
+
+    /// Notes that a finding about a held fact was reported.
+    pub fn reported(&mut self, fact: &Fact, now_s: i64) {
+        if let Some(seen) = self.facts.get_mut(fact) {
+            seen.reported_s = seen.reported_s.max(Some(now_s));
+        }
+    }
+
+    /// The facts in their canonical order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Fact, &Seen)> {
+        self.facts.iter()
+    }
+
+    /// Number of facts held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.facts.len()
+    }
+
+    /// Whether no fact is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.facts.is_empty()
+    }
+
+    /// Sightings refused because the set was full; not 0 means that the set is incomplete.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Joins with another set. Beyond `cap` facts the first in canonical order stay and the set counts as overflowed.
+    pub fn merge(&mut self, other: &Self, cap: usize) {
+        for (fact, seen) in &other.facts {
+            match self.facts.get_mut(fact) {
+                Some(mine) => mine.merge(seen),
+                None => {
+                    self.facts.insert(fact.clone(), seen.clone());
+                }
+            }
+        }
+        self.refused = self.refused.max(other.refused);
+        if self.facts.len() > cap {
+            truncate(&mut self.facts, cap);
+            self.refused = self.refused.max(1);
+        }
+    }
+}
+
+/// Most facts a phase keeps of one family. A family that needs more is not describable by a set.
+#[must_use]
+pub const fn cap(family: Family) -> usize {
+    match family {
+        Family::FileRead | Family::FileWrite => 2048,
+        Family::Executable | Family::Syscall => 512,
+        Family::Endpoint => 256,
+        Family::Listener | Family::Privileged => 64,
+    }
+}
+
+/// JSON has no maps with structured keys: the facts are written as a list of pairs, in order.
+mod entries {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{Fact, Seen};
+
+    pub(super) fn serialize<S: Serializer>(
+        map: &BTreeMap<Fact, Seen>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(
+        from: D,
+    ) -> Result<BTreeMap<Fact, Seen>, D::Error> {
+        Ok(Vec::<(Fact, Seen)>::deserialize(from)?
+            .into_iter()
+            .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        reason = "tests"
+    )]
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::observe::fact::Origin;
+
+    fn fact(n: u8) -> Fact {
+        Fact {
+            family: Family::Endpoint,
+            origin: Origin::Server,
+            value: format!("tcp 10.0.0.{n}:443"),
+        }
+    }
+
+    #[test]
+    fn a_full_set_refuses_and_counts_but_still_knows_what_it_holds() {
+        let mut set = FactSet::default();
+        assert_eq!(set.learn(&fact(1), 2, 7, 10), Learned::New);
+        assert_eq!(set.learn(&fact(2), 2, 7, 11), Learned::New);
+        assert_eq!(set.learn(&fact(3), 2, 7, 12), Learned::Refused);
+        assert_eq!(set.learn(&fact(1), 2, 8, 13), Learned::Again);
+        assert_eq!(set.len(), 2);
+        assert_eq!(set.refused(), 1);
+        let seen = set.get(&fact(1)).unwrap();
+        assert_eq!((seen.occasions(), seen.first_s, seen.last_s), (2, 10, 13));
+    }
+
+    #[test]
+    fn the_replicas_of_a_fact_are_bounded() {
+        let mut set = FactSet::default();
+        for replica in 0..100 {
+            set.learn(&fact(1), 2, replica, 0);
+        }
+        assert_eq!(set.get(&fact(1)).unwrap().replicas.len(), REPLICAS_PER_FACT);
+    }
+
+    fn sets() -> impl Strategy<Value = FactSet> {
+        prop::collection::vec((0_u8..12, 0_u64..20, 0_i64..100), 0..30).prop_map(|sightings| {
+            let mut set = FactSet::default();
+            for (value, replica, at) in sightings {
+                set.learn(&fact(value), 6, replica, at);
+            }
+            set
+        })
+    }
+
+    fn joined(a: &FactSet, b: &FactSet) -> FactSet {
+        let mut out = a.clone();
+        out.merge(b, 6);
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn merging_is_commutative_associative_and_idempotent(a in sets(), b in sets(), c in sets()) {
+            prop_assert_eq!(joined(&a, &b), joined(&b, &a));
+            prop_assert_eq!(joined(&joined(&a, &b), &c), joined(&a, &joined(&b, &c)));
+            prop_assert_eq!(joined(&a, &a), a.clone());
+            prop_assert!(joined(&a, &b).len() <= 6);
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! When learning ends: on evidence, per phase and family, and not on a clock.
+//!
+//! A family of the serve phase matures when enough time and requests were observed and the family then stayed quiet:
+//! no new fact for a quarter of the minimum and for a tenth of everything observed. By the rule of three, a quiet
+//! tenth bounds the rate of further novelties to about 3 per such tenth, so the bar rises with the experience that
+//! the workload still surprises. Quiet time is counted in observed container-seconds: a stopped container or agent
+//! proves nothing.
+//!
+//! The short phases (start, load, stop) give little time but repeat: they mature after two complete passes.
+
+use super::exposure::Totals;
+use super::facts::cap;
+use super::model::{Baseline, FamilyBaseline, PhaseBaseline};
+use super::quantity::{counted, duration, grouped};
+use crate::observe::fact::{Family, Phase};
+
+/// Complete passes through a short phase that make it mature.
+const PASSES: usize = 2;
+
+/// A stop is complete when nothing more was seen of it for this long: beyond the usual termination grace periods.
+const STOP_OVER_S: i64 = 300;
+
+/// Families that must mature before the baseline counts as active. Ordinary reads and system call numbers grow with
+/// every rare code path and are findings only in special cases, so they mature on their own.
+const DECIDING: [Family; 5] = [
+    Family::Executable,
+    Family::FileWrite,
+    Family::Endpoint,
+    Family::Listener,
+    Family::Privileged,
+];
+
+/// How much evidence ends learning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LearningSettings {
+    /// Container-seconds to observe in the serve phase.
+    pub min_duration_s: u64,
+    /// Requests to observe in the serve phase.
+    pub min_requests: u64,
+}
+
+impl Default for LearningSettings {
+    fn default() -> Self {
+        Self {
+            min_duration_s: 3600,
+            min_requests: 1000,
+        }
+    }
+}
+
+impl LearningSettings {
+    fn quiet_needed_s(self, observed_s: u64) -> u64 {
+        (self.min_duration_s / 4).max(observed_s / 10)
+    }
+}
+
+/// State of a whole baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Some deciding family of the serve phase still learns.
+    Learning,
+    /// Every deciding family of the serve phase judges.
+    Active,
+    /// The operator ended learning.
+    Frozen,
+}
+
+/// State of one family in one phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FamilyState {
+    /// Gathers evidence.
+    Learning,
+    /// Judges.
+    Active,
+    /// Will not mature by itself: the set is full, or new facts keep coming far beyond the minimum.
+    Stuck,
+}
+
+/// How far learning got.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FamilyProgress {
+    /// Phase.
+    pub phase: Phase,
+    /// Family.
+    pub family: Family,
+    /// State.
+    pub state: FamilyState,
+    /// Share of the evidence that is there, 0 to 1; 1 only when the family judges.
+    pub fraction: f64,
+    /// What is missing, in words; empty when nothing is.
+    pub reason: String,
+    /// Facts learned.
+    pub facts: usize,
+    /// Facts that wait for approval.
+    pub pending: usize,
+}
+
+/// What a family still lacks.
+struct Lack {
+    fraction: f64,
+    reason: String,
+    stuck: bool,
+}
+
+impl Baseline {
+    /// The overall state.
+    #[must_use]
+    pub fn state(&self) -> State {
+        if self.frozen {
+            return State::Frozen;
+        }
+        let active = |family: &Family| self.judges(Phase::Serve, *family);
+        if DECIDING.iter().all(active) {
+            State::Active
+        } else {
+            State::Learning
+        }
+    }
+
+    /// Lets every family mature whose evidence suffices. To be called after each window. A matured family stays so.
+    pub fn mature(&mut self, settings: LearningSettings, now_s: i64) {
+        if self.frozen {
+            return;
+        }
+        for phase in Phase::ALL {
+            for family in Family::ALL {
+                if self.lack(phase, family, settings, now_s).is_none() {
+                    let here = self.phases.entry(phase).or_default();
+                    let family = here.families.entry(family).or_default();
+                    family.active_since_s.get_or_insert(now_s);
+                }
+            }
+        }
+    }
+
+    /// How far every family got, in phases that were observed and always in the serve phase.
+    #[must_use]
+    pub fn progress(&self, settings: LearningSettings, now_s: i64) -> Vec<FamilyProgress> {
+        let mut all = Vec::new();
+        for phase in Phase::ALL {
+            if phase != Phase::Serve && !self.phases.contains_key(&phase) {
+                continue;
+            }
+            for family in Family::ALL {
+                let learned = self.family(phase, family);
+                let lack = (!self.judges(phase, family))
+                    .then(|| self.lack(phase, family, settings, now_s))
+                    .flatten();
+                all.push(FamilyProgress {
+                    phase,
+                    family,
+                    state: match &lack {
+                        None => FamilyState::Active,
+                        Some(lack) if lack.stuck => FamilyState::Stuck,
+                        Some(_) => FamilyState::Learning,
+                    },
+                    fraction: lack.as_ref().map_or(1.0, |lack| lack.fraction),
+                    reason: lack.map(|lack| lack.reason).unwrap_or_default(),
+                    facts: learned.map_or(0, |f| f.facts.len()),
+                    pending: learned.map_or(0, |f| f.pending.len()),
+                });
+            }
+        }
+        all
+    }
+
+    fn lack(
+        &self,
+        phase: Phase,
+        family: Family,
+        settings: LearningSettings,
+        now_s: i64,
+    ) -> Option<Lack> {
+        if self
+            .family(phase, family)
+            .is_some_and(|f| f.facts.refused() > 0)
+        {
+            return Some(Lack {
+                fraction: 0.0,
+                reason: format!(
+                    "more than {} different values: the set is full, so what is missing from it means nothing",
+                    grouped(cap(family) as u64)
+                ),
+                stuck: true,
+            });
+        }
+        match phase {
+            Phase::Serve => self.lack_in_serve(family, settings),
+            Phase::Start | Phase::Load | Phase::Stop => self.lack_in_pass(phase, now_s),
+        }
+    }
+
+    fn lack_in_serve(&self, family: Family, settings: LearningSettings) -> Option<Lack> {
+        let empty = PhaseBaseline::default();
+        let serve = self.phases.get(&Phase::Serve).unwrap_or(&empty);
+        let Totals {
+            seconds, requests, ..
+        } = serve.exposure.totals();
+        let never = FamilyBaseline::default();
+        let learned = serve.families.get(&family).unwrap_or(&never);
+        let quiet_s = serve.exposure.seconds_since(&learned.last_new);
+        let quiet_needed_s = settings.quiet_needed_s(seconds);
+        let fraction = share(seconds, settings.min_duration_s)
+            .min(share(requests, settings.min_requests))
+            .min(share(quiet_s, quiet_needed_s));
+        let long = seconds > settings.min_duration_s.saturating_mul(10).max(60);
+        let reason = if seconds < settings.min_duration_s {
+            format!(
+                "observed {} of {}",
+                duration(seconds),
+                duration(settings.min_duration_s)
+            )
+        } else if requests < settings.min_requests {
+            format!(
+                "observed {} of {}",
+                grouped(requests),
+                counted(settings.min_requests, "request")
+            )
+        } else if quiet_s < quiet_needed_s {
+            format!(
+                "new values keep coming: the last one {} of observation ago, {} needed",
+                duration(quiet_s),
+                duration(quiet_needed_s)
+            )
+        } else {
+            return None;
+        };
+        Some(Lack {
+            fraction,
+            reason,
+            stuck: long,
+        })
+    }
+
+    fn lack_in_pass(&self, phase: Phase, now_s: i64) -> Option<Lack> {
+        let passes = self.complete_passes(phase, now_s);
+        let reason = if passes < PASSES {
+            format!("observed {passes} of {PASSES} complete passes")
+        } else if self.state() == State::Learning {
+            "waits for the serve phase".to_owned()
+        } else {
+            return None;
+        };
+        Some(Lack {
+            fraction: share(passes as u64, PASSES as u64 + 1),
+            reason,
+            stuck: false,
+        })
+    }
+
+    /// Replicas that went through a short phase to its end: on to serving, or, for a stop, to silence.
+    fn complete_passes(&self, phase: Phase, now_s: i64) -> usize {
+        let Some(here) = self.phases.get(&phase) else {
+            return 0;
+        };
+        let serve = self.phases.get(&Phase::Serve);
+        let complete = |replica: &u64, last_s: i64| match phase {
+            Phase::Stop => now_s.saturating_sub(last_s) > STOP_OVER_S,
+            _ => serve.is_some_and(|serve| serve.visits.contains_key(replica)),
+        };
+        here.visits
+            .iter()
+            .filter(|(replica, last_s)| complete(replica, **last_s))
+            .count()
+    }
+}
+
+fn share(have: u64, need: u64) -> f64 {
+    if have >= need {
+        1.0
+    } else {
+        have as f64 / need as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::baseline::exposure::Share;
+    use crate::baseline::key::Key;
+    use crate::observe::fact::{Fact, Origin};
+
+    const SHORT: LearningSettings = LearningSettings {
+        min_duration_s: 20,
+        min_requests: 50,
+    };
+
+    fn baseline() -> Baseline {
+        let key = Key {
+            namespace: "docker".into(),
+            workload: "w".into(),
+            container: "w".into(),
+            image_digest: "sha256:0".into(),
+        };
+        Baseline::new(key, 0)
+    }
+
+    fn fact(family: Family, value: &str) -> Fact {
+        Fact {
+            family,
+            origin: Origin::Server,
+            value: value.into(),
+        }
+    }
+
+    fn serve(base: &mut Baseline, replica: &str, seconds: u64, requests: u64) {
+        for _ in 0..seconds {
+            let second = Share {
+                ms: 1000,
+                windows: 1,
+                requests: requests / seconds,
+                ..Share::default()
+            };
+            base.add_window(Phase::Serve, replica, second, 0);
+            base.mature(SHORT, 0);
+        }
+    }
+
+    #[test]
+    fn a_steady_workload_matures_soon_after_its_minimum() {
+        let mut base = baseline();
+        serve(&mut base, "r", 19, 190);
+        assert_eq!(base.state(), State::Learning);
+        serve(&mut base, "r", 1, 10);
+        assert_eq!(base.state(), State::Active);
+    }
+
+    #[test]
+    fn time_without_requests_is_no_evidence() {
+        let mut base = baseline();
+        serve(&mut base, "r", 300, 0);
+        assert_eq!(base.state(), State::Learning);
+        let endpoint = base
+            .progress(SHORT, 0)
+            .into_iter()
+            .find(|p| p.phase == Phase::Serve && p.family == Family::Endpoint);
+        let endpoint = endpoint.unwrap();
+        assert_eq!(endpoint.reason, "observed 0 of 50 requests");
+        assert_eq!(endpoint.state, FamilyState::Stuck);
+    }
+
+    #[test]
+    fn novelty_postpones_its_own_family_only() {
+        let mut base = baseline();
+        serve(&mut base, "r", 18, 180);
+        base.learn(Phase::Serve, &fact(Family::FileWrite, "/a"), "r", 0);
+        serve(&mut base, "r", 4, 40);
+        assert!(base.judges(Phase::Serve, Family::Endpoint));
+        assert!(!base.judges(Phase::Serve, Family::FileWrite));
+        assert_eq!(base.state(), State::Learning);
+        serve(&mut base, "r", 1, 10);
+        assert_eq!(base.state(), State::Active);
+    }
+
+    #[test]
+    fn the_more_was_observed_the_longer_the_quiet_must_be() {
+        let mut base = baseline();
+        for i in 0..40 {
+            serve(&mut base, "r", 4, 40);
+            base.learn(
+                Phase::Serve,
+                &fact(Family::Endpoint, &i.to_string()),
+                "r",
+                0,
+            );
+        }
+        serve(&mut base, "r", 15, 15);
+        assert!(!base.judges(Phase::Serve, Family::Endpoint));
+        serve(&mut base, "r", 4, 4);
+        assert!(base.judges(Phase::Serve, Family::Endpoint));
+    }
+
+    #[test]
+    fn a_matured_family_stays_matured() {
+        let mut base = baseline();
+        serve(&mut base, "r", 20, 200);
+        base.learn(Phase::Serve, &fact(Family::Endpoint, "late"), "r", 0);
+        base.mature(SHORT, 0);
+        assert!(base.judges(Phase::Serve, Family::Endpoint));
+    }
+
+    #[test]
+    fn a_full_set_never_judges_and_says_why() {
+        let mut base = baseline();
+        for i in 0..=cap(Family::Listener) {
+            base.learn(
+                Phase::Serve,
+                &fact(Family::Listener, &i.to_string()),
+                "r",
+                0,
+            );
+        }
+        serve(&mut base, "r", 100, 1000);
+        assert_eq!(base.state(), State::Learning);
+        let stuck: Vec<_> = base
+            .progress(SHORT, 0)
+            .into_iter()
+            .filter(|p| p.state == FamilyState::Stuck)
+            .collect();
+        assert_eq!(stuck.len(), 1);
+        assert!(stuck.iter().all(|p| p.family == Family::Listener
+            && p.reason.starts_with("more than 64 different values")));
+    }
+
+    #[test]
+    fn short_phases_mature_after_two_complete_passes() {
+        let mut base = baseline();
+        let uname = fact(Family::Executable, "/usr/bin/uname <- /usr/bin/python3");
+        for (replica, mature) in [("a", false), ("b", true)] {
+            base.learn(Phase::Start, &uname, replica, 0);
+            base.mature(SHORT, 0);
+            assert!(!base.judges(Phase::Start, Family::Executable), "mid-pass");
+            serve(&mut base, replica, 20, 200);
+            assert_eq!(base.judges(Phase::Start, Family::Executable), mature);
+        }
+    }
+
+    #[test]
+    fn a_stop_that_is_going_on_is_not_a_pass() {
+        let mut base = baseline();
+        serve(&mut base, "c", 20, 200);
+        for replica in ["a", "b"] {
+            base.learn(Phase::Stop, &fact(Family::FileWrite, "/pid"), replica, 1000);
+        }
+        base.mature(SHORT, 1010);
+        assert!(!base.judges(Phase::Stop, Family::FileWrite));
+        base.mature(SHORT, 1000 + STOP_OVER_S + 1);
+        assert!(base.judges(Phase::Stop, Family::FileWrite));
+    }
+
+    #[test]
+    fn frozen_judges_at_once() {
+        let mut base = baseline();
+        base.frozen = true;
+        assert_eq!(base.state(), State::Frozen);
+        assert!(base.judges(Phase::Start, Family::Endpoint));
+        assert!(
+            base.progress(SHORT, 0)
+                .iter()
+                .all(|p| p.state == FamilyState::Active)
+        );
+    }
+}

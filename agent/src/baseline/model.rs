@@ -1,0 +1,275 @@
+//! The baseline of one workload: learned facts and feature rows per phase, with their exposure.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::exposure::{Clock, Exposure, Share, Totals, merge_clocks};
+use super::facts::{FactSet, Learned, Seen, cap, truncate};
+use super::hash::{hash64, sha256_hex};
+use super::key::Key;
+use super::sample::Sample;
+use crate::observe::fact::{Fact, Family, Phase};
+
+/// Facts of a matured family that wait for approval.
+const PENDING: usize = 256;
+
+/// Replicas whose visits to a phase are remembered.
+const VISITS: usize = 256;
+
+/// Two baselines that belong to different workloads cannot be merged.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot merge the baseline of {theirs} into that of {mine}: they describe different workloads"
+)]
+pub struct KeyMismatch {
+    mine: String,
+    theirs: String,
+}
+
+/// What a baseline knows about a fact in a phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Knowledge {
+    /// Learned in this phase.
+    Here,
+    /// Not learned here, but in this other phase.
+    Elsewhere(Phase),
+    /// Not learned anywhere.
+    Unknown,
+}
+
+/// Learned facts of one family in one phase.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FamilyBaseline {
+    /// What is normal.
+    pub facts: FactSet,
+    /// What was seen after the family matured: reported once, and not normal until approved.
+    pub pending: FactSet,
+    /// The exposure at the last new fact.
+    pub(super) last_new: Clock,
+    /// When the family matured, Unix seconds.
+    pub(super) active_since_s: Option<i64>,
+}
+
+impl FamilyBaseline {
+    /// Whether facts may be judged: the family matured and its set is complete.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.active_since_s.is_some() && self.facts.refused() == 0
+    }
+
+    fn merge(&mut self, family: Family, other: &Self) {
+        self.facts.merge(&other.facts, cap(family));
+        self.pending.merge(&other.pending, PENDING);
+        merge_clocks(&mut self.last_new, &other.last_new);
+        self.active_since_s = match (self.active_since_s, other.active_since_s) {
+            (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
+            (mine, theirs) => mine.or(theirs),
+        };
+    }
+}
+
+/// Learned state of one phase.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseBaseline {
+    /// How much was observed.
+    pub exposure: Exposure,
+    /// When each replica was last seen in this phase, Unix seconds, by the hash of its id.
+    pub(super) visits: BTreeMap<u64, i64>,
+    /// Learned facts.
+    pub families: BTreeMap<Family, FamilyBaseline>,
+    /// Feature rows.
+    pub sample: Sample,
+}
+
+impl PhaseBaseline {
+    fn visit(&mut self, replica: u64, now_s: i64) {
+        let last = self.visits.entry(replica).or_insert(now_s);
+        *last = (*last).max(now_s);
+        truncate(&mut self.visits, VISITS);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.exposure.merge(&other.exposure);
+        for (replica, last_s) in &other.visits {
+            self.visit(*replica, *last_s);
+        }
+        for (family, theirs) in &other.families {
+            self.families
+                .entry(*family)
+                .or_default()
+                .merge(*family, theirs);
+        }
+        self.sample.merge(&other.sample);
+    }
+}
+
+/// What is normal for one workload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// What it belongs to.
+    pub key: Key,
+    /// When it was begun, Unix seconds.
+    pub created_s: i64,
+    /// The operator ended learning: every family judges, whatever its evidence.
+    pub frozen: bool,
+    /// Learned state per phase.
+    pub phases: BTreeMap<Phase, PhaseBaseline>,
+}
+
+impl Baseline {
+    /// An empty baseline.
+    #[must_use]
+    pub fn new(key: Key, now_s: i64) -> Self {
+        Self {
+            key,
+            created_s: now_s,
+            frozen: false,
+            phases: BTreeMap::new(),
+        }
+    }
+
+    /// Stable id: the first 16 hex digits of the SHA-256 of the key.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let Key {
+            namespace,
+            workload,
+            container,
+            image_digest,
+        } = &self.key;
+        // A newline cannot stand in any part, so no two keys give the same text.
+        let text = [namespace, workload, container, image_digest].map(String::as_str);
+        sha256_hex(text.join("\n").as_bytes())
+            .chars()
+            .take(16)
+            .collect()
+    }
+
+    /// Grows by one with every fact learned and every family matured. Derived from the content, so that merging in any
+    /// order gives the same version.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        let families = self.phases.values().flat_map(|p| p.families.values());
+        let learned = families.map(|f| f.facts.len() as u64 + u64::from(f.is_active()));
+        learned.sum::<u64>() + u64::from(self.frozen)
+    }
+
+    /// Learned state of a family in a phase, when there is any.
+    #[must_use]
+    pub fn family(&self, phase: Phase, family: Family) -> Option<&FamilyBaseline> {
+        self.phases.get(&phase)?.families.get(&family)
+    }
+
+    /// Whether facts of this family and phase are judged rather than learned.
+    #[must_use]
+    pub fn judges(&self, phase: Phase, family: Family) -> bool {
+        self.frozen
+            || self
+                .family(phase, family)
+                .is_some_and(FamilyBaseline::is_active)
+    }
+
+    /// What is known about a fact in a phase.
+    #[must_use]
+    pub fn knows(&self, phase: Phase, fact: &Fact) -> Knowledge {
+        let holds = |phase: Phase| {
+            self.family(phase, fact.family)
+                .is_some_and(|f| f.facts.get(fact).is_some())
+        };
+        if holds(phase) {
+            return Knowledge::Here;
+        }
+        Phase::ALL
+            .into_iter()
+            .find(|other| holds(*other))
+            .map_or(Knowledge::Unknown, Knowledge::Elsewhere)
+    }
+
+    /// Learns one sighting of a fact. The caller decides whether the family still learns.
+    pub fn learn(&mut self, phase: Phase, fact: &Fact, replica: &str, now_s: i64) -> Learned {
+        let replica = hash64(&[replica.as_bytes()]);
+        let here = self.phases.entry(phase).or_default();
+        here.visit(replica, now_s);
+        let family = here.families.entry(fact.family).or_default();
+        let learned = family.facts.learn(fact, cap(fact.family), replica, now_s);
+        if learned == Learned::New {
+            family.last_new = here.exposure.clock();
+        }
+        learned
+    }
+
+    /// Remembers a fact that a matured family does not know, for later approval, and returns what was known before.
+    pub fn set_pending(
+        &mut self,
+        phase: Phase,
+        fact: &Fact,
+        replica: &str,
+        now_s: i64,
+    ) -> Option<Seen> {
+        let replica = hash64(&[replica.as_bytes()]);
+        let here = self.phases.entry(phase).or_default();
+        let pending = &mut here.families.entry(fact.family).or_default().pending;
+        let before = pending.get(fact).cloned();
+        pending.learn(fact, PENDING, replica, now_s);
+        before
+    }
+
+    /// Notes that a finding about a pending fact was reported.
+    pub fn set_reported(&mut self, phase: Phase, fact: &Fact, now_s: i64) {
+        if let Some(family) = self
+            .phases
+            .get_mut(&phase)
+            .and_then(|p| p.families.get_mut(&fact.family))
+        {
+            family.pending.reported(fact, now_s);
+        }
+    }
+
+    /// Adds the exposure of one window.
+    pub fn add_window(&mut self, phase: Phase, replica: &str, window: Share, now_s: i64) {
+        let replica = hash64(&[replica.as_bytes()]);
+        let here = self.phases.entry(phase).or_default();
+        here.visit(replica, now_s);
+        here.exposure.add(replica, window);
+    }
+
+    /// Exposure over all phases; `replicas` is that of the phase with the most.
+    #[must_use]
+    pub fn exposure(&self) -> Totals {
+        self.phases
+            .values()
+            .map(|phase| phase.exposure.totals())
+            .fold(Totals::default(), |sum, phase| Totals {
+                seconds: sum.seconds + phase.seconds,
+                windows: sum.windows + phase.windows,
+                lossy_windows: sum.lossy_windows + phase.lossy_windows,
+                requests: sum.requests + phase.requests,
+                lost: sum.lost + phase.lost,
+                replicas: sum.replicas.max(phase.replicas),
+            })
+    }
+
+    /// Joins with the baseline of another agent or replica set.
+    ///
+    /// # Errors
+    /// When the other one belongs to another workload; nothing is changed then.
+    pub fn merge(&mut self, other: &Self) -> Result<(), KeyMismatch> {
+        if self.key != other.key {
+            let name = |key: &Key| format!("{}/{}/{}", key.namespace, key.workload, key.container);
+            return Err(KeyMismatch {
+                mine: name(&self.key),
+                theirs: name(&other.key),
+            });
+        }
+        self.created_s = self.created_s.min(other.created_s);
+        self.frozen |= other.frozen;
+        for (phase, theirs) in &other.phases {
+            self.phases.entry(*phase).or_default().merge(theirs);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
