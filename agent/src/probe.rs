@@ -1,1 +1,16 @@
-//! Loading, attaching and reading the probe.
+//! The probe's user side: loads and attaches the programs, reads their events and counters.
+//!
+//! It yields typed events and counters by cgroup id, and knows nothing of containers' names or baselines.
+
+pub mod attach;
+pub mod btf;
+mod calls;
+mod counters;
+mod decode;
+mod offsets;
+mod rows;
+
+pub use attach::{Attachment, Probe, ProbeError, Settings, trial};
+pub use counters::Totals;
+pub use decode::{CgroupChange, DecodeError, Record};
+pub use rows::Row;

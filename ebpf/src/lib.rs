@@ -1,2 +1,393 @@
-//! Contract.
-#![cfg_attr(target_arch = "bpf", no_std)]
+//! The contract between the kernel programs and the agent: record layouts, limits, counters.
+//!
+//! Everything here is plain `#[repr(C)]` data without implicit padding, so that both sides agree byte for byte.
+#![no_std]
+
+/// Cells of a container's row: one per system call number.
+pub const CALLS: usize = 512;
+/// Cell of 32-bit (compat) calls, whose numbers mean something else.
+pub const CALL_COMPAT: usize = CALLS - 1;
+/// Cell of numbers beyond the table.
+pub const CALL_OTHER: usize = CALLS - 2;
+
+/// Cell of a system call number in a container's row.
+#[must_use]
+pub const fn cell(number: u64) -> usize {
+    if number < CALL_OTHER as u64 {
+        number as usize
+    } else {
+        CALL_OTHER
+    }
+}
+
+/// Rows (watched containers) in the default build; the agent may set another number at load.
+pub const ROWS: u32 = 128;
+/// Watched cgroups, nested ones included.
+pub const WATCHED: u32 = 8192;
+/// Things already reported, over all containers. Least recently used entries give way and are then reported again.
+pub const SEEN: u32 = 32_768;
+/// Listening ports of watched containers.
+pub const LISTENERS: u32 = 4096;
+/// Bytes of the event ring.
+pub const RING_BYTES: u32 = 4 << 20;
+/// Fill of the ring from which its reader is woken at once.
+pub const RING_WAKE_BYTES: u64 = 128 << 10;
+
+/// Longest name copied from a cgroup path, a file name given to `execve`.
+pub const NAME_BYTES: usize = 256;
+/// Bytes of path components carried.
+pub const PATH_BYTES: usize = 1024;
+/// Path components followed.
+pub const PATH_PARTS: usize = 40;
+/// Bytes of program arguments carried.
+pub const ARGV_BYTES: usize = 1024;
+/// Bytes of a cgroup path carried.
+pub const CGROUP_PATH_BYTES: usize = 512;
+
+/// Counters of one watched container, one copy per CPU. They only grow, and wrap.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Row {
+    /// Bytes received, IP headers included.
+    pub rx_bytes: u64,
+    /// Bytes sent, IP headers included.
+    pub tx_bytes: u64,
+    /// Packets received.
+    pub rx_packets: u64,
+    /// Packets sent.
+    pub tx_packets: u64,
+    /// TCP connections accepted.
+    pub accepted: u32,
+    /// Inbound payload after outbound on a connection to a listening port.
+    pub requests: u32,
+    /// Outgoing connects and unconnected datagrams.
+    pub connects: u32,
+    /// Threads and processes created.
+    pub clones: u32,
+    /// Events that could not be delivered.
+    pub lost: u32,
+    /// Keeps the layout free of implicit padding.
+    pub _pad: u32,
+    /// Calls returned, by [`cell`].
+    pub calls: [u32; CALLS],
+    /// Of these, calls that returned an error.
+    pub errors: [u32; CALLS],
+}
+
+/// What the kernel knows about a watched cgroup.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Index of the container's row.
+    pub row: u32,
+    /// Always 0.
+    pub _pad: u32,
+    /// Cgroup id of the container itself; a nested cgroup carries its container's.
+    pub container: u64,
+}
+
+/// Key of a thing already reported. `row` and `epoch` keep containers and their phases apart.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct SeenKey {
+    /// Row of the container.
+    pub row: u32,
+    /// The row's epoch: the agent raises it to have everything reported again.
+    pub epoch: u32,
+    /// One of the `SEEN_` constants and, in the upper half, a detail such as the access.
+    pub kind: u64,
+    /// What was seen, exactly: no hash that an attacker could collide.
+    pub what: [u64; 3],
+}
+
+/// [`SeenKey::kind`]: a file; `what` is device, inode, the kernel's name hash and length.
+pub const SEEN_FILE: u64 = 1;
+/// [`SeenKey::kind`]: a peer; `what` is address (16 bytes), then protocol and port.
+pub const SEEN_PEER: u64 = 2;
+/// [`SeenKey::kind`]: a privileged call; `what` is number, result, first argument.
+pub const SEEN_PRIVILEGED: u64 = 3;
+
+/// Key of a listening port of a container.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ListenerKey {
+    /// Row of the container.
+    pub row: u32,
+    /// Port, host byte order.
+    pub port: u32,
+}
+
+/// Event kinds. Numbers are never reused.
+pub mod kind {
+    /// [`CgroupEvent`](super::CgroupEvent): a v2 cgroup was made.
+    pub const CGROUP_MKDIR: u32 = 1;
+    /// [`CgroupEvent`](super::CgroupEvent): a v2 cgroup was removed.
+    pub const CGROUP_RMDIR: u32 = 2;
+    /// [`ForkEvent`](super::ForkEvent).
+    pub const FORK: u32 = 3;
+    /// [`ExecEvent`](super::ExecEvent).
+    pub const EXEC: u32 = 4;
+    /// [`ExitEvent`](super::ExitEvent).
+    pub const EXIT: u32 = 5;
+    /// [`OpenEvent`](super::OpenEvent).
+    pub const OPEN: u32 = 6;
+    /// [`ConnectEvent`](super::ConnectEvent).
+    pub const CONNECT: u32 = 7;
+    /// [`ListenEvent`](super::ListenEvent).
+    pub const LISTEN: u32 = 8;
+    /// [`PrivilegedEvent`](super::PrivilegedEvent).
+    pub const PRIVILEGED: u32 = 9;
+    /// [`StdioEvent`](super::StdioEvent).
+    pub const STDIO: u32 = 10;
+}
+
+/// What every event begins with.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Header {
+    /// One of [`kind`].
+    pub kind: u32,
+    /// Process id (thread group id), host numbering.
+    pub pid: u32,
+    /// Nanoseconds since boot (`CLOCK_BOOTTIME`).
+    pub time_ns: u64,
+    /// Cgroup id of the container (for cgroup events: of the cgroup).
+    pub cgroup: u64,
+    /// Name of the thread.
+    pub comm: [u8; 16],
+}
+
+/// Birth or death of a cgroup of the v2 hierarchy.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct CgroupEvent {
+    /// Common part; `cgroup` is the id of this cgroup.
+    pub header: Header,
+    /// Row given to it (or inherited), or `u32::MAX`.
+    pub row: u32,
+    /// Length of `path` without its NUL.
+    pub len: u32,
+    /// Path within the hierarchy, NUL-terminated, cut when longer.
+    pub path: [u8; CGROUP_PATH_BYTES],
+}
+
+/// A new process.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ForkEvent {
+    /// Common part; `pid` is the parent.
+    pub header: Header,
+    /// The new process.
+    pub child: u32,
+    /// Always 0.
+    pub _pad: u32,
+}
+
+/// [`ExecEvent::flags`]: the parent is outside the container.
+pub const EXEC_PARENT_OUTSIDE: u32 = 1;
+/// [`ExecEvent::flags`]: the executable has no name on disk any more.
+pub const EXEC_UNLINKED: u32 = 2;
+/// [`ExecEvent::flags`]: the executable is a memfd.
+pub const EXEC_MEMFD: u32 = 4;
+/// [`ExecEvent::flags`]: arguments were longer than carried.
+pub const EXEC_ARGV_CUT: u32 = 8;
+
+/// A program start.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ExecEvent {
+    /// Common part.
+    pub header: Header,
+    /// Parent process.
+    pub parent: u32,
+    /// `EXEC_` flags.
+    pub flags: u32,
+    /// Effective user id.
+    pub uid: u32,
+    /// Bytes of `filename` without NUL.
+    pub filename_len: u32,
+    /// Bytes of `argv`.
+    pub argv_len: u32,
+    /// Always 0.
+    pub _pad: u32,
+    /// The executable's path.
+    pub exe: PathParts,
+    /// What was given to `execve`, NUL-terminated.
+    pub filename: [u8; NAME_BYTES],
+    /// Arguments, each NUL-terminated.
+    pub argv: [u8; ARGV_BYTES],
+}
+
+/// The end of a process.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ExitEvent {
+    /// Common part.
+    pub header: Header,
+    /// Status as `wait` gives it.
+    pub status: u32,
+    /// Always 0.
+    pub _pad: u32,
+}
+
+/// [`PathParts::flags`]: deeper or longer than carried; the upper directories are missing.
+pub const PATH_CUT: u32 = 1;
+/// [`PathParts::flags`]: some component could not be read.
+pub const PATH_UNREADABLE: u32 = 2;
+
+/// A path as its components from the file up to the container's root, each NUL-terminated.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct PathParts {
+    /// Bytes used in `bytes`.
+    pub len: u32,
+    /// `PATH_` flags.
+    pub flags: u32,
+    /// The components.
+    pub bytes: [u8; PATH_BYTES],
+}
+
+/// [`OpenEvent::access`]: reading only.
+pub const ACCESS_READ: u32 = 0;
+/// [`OpenEvent::access`]: writing.
+pub const ACCESS_WRITE: u32 = 1;
+
+/// A file opened for the first time by this container in this epoch. Sent only as long as its path needs.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct OpenEvent {
+    /// Common part.
+    pub header: Header,
+    /// `ACCESS_` constant.
+    pub access: u32,
+    /// Always 0.
+    pub _pad: u32,
+    /// The file's path; its `bytes` may be cut short by the record's end.
+    pub path: PathParts,
+}
+
+/// A peer contacted for the first time by this container in this epoch.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ConnectEvent {
+    /// Common part.
+    pub header: Header,
+    /// Address; IPv4 in the first four bytes.
+    pub address: [u8; 16],
+    /// Port, host byte order.
+    pub port: u16,
+    /// IP protocol number.
+    pub protocol: u8,
+    /// 4 or 6.
+    pub version: u8,
+    /// Always 0.
+    pub _pad: u32,
+}
+
+/// A TCP socket began to listen.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ListenEvent {
+    /// Common part.
+    pub header: Header,
+    /// Local address; IPv4 in the first four bytes.
+    pub address: [u8; 16],
+    /// Port, host byte order.
+    pub port: u16,
+    /// 4 or 6.
+    pub version: u8,
+    /// Always 0.
+    pub _pad: [u8; 5],
+}
+
+/// A rare privileged system call, successful or refused.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct PrivilegedEvent {
+    /// Common part.
+    pub header: Header,
+    /// System call number.
+    pub call: u64,
+    /// Its result.
+    pub result: i64,
+    /// Its first three arguments.
+    pub args: [u64; 3],
+}
+
+/// An internet socket was put in the place of standard input, output or error.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct StdioEvent {
+    /// Common part.
+    pub header: Header,
+    /// The descriptor, 0 to 2.
+    pub fd: u32,
+    /// Always 0.
+    pub _pad: u32,
+}
+
+/// Ways to lose something, each with a counter. The numbers index the `LOST` map.
+pub mod lost {
+    /// The event ring was full.
+    pub const RING_FULL: u32 = 0;
+    /// No free row for a new container: it is not watched until one is free.
+    pub const ROWS_FULL: u32 = 1;
+    /// The table of watched cgroups was full.
+    pub const WATCHED_FULL: u32 = 2;
+    /// The table of listening ports was full: requests to that port are not counted.
+    pub const LISTENERS_FULL: u32 = 3;
+    /// A path component or name could not be read.
+    pub const PATH_UNREADABLE: u32 = 4;
+    /// Program arguments could not be read.
+    pub const ARGV_UNREADABLE: u32 = 5;
+    /// Number of counters.
+    pub const COUNT: u32 = 6;
+    /// Names for metrics, by number.
+    pub const NAMES: [&str; COUNT as usize] = [
+        "ring_full",
+        "rows_full",
+        "watched_full",
+        "listeners_full",
+        "path_unreadable",
+        "argv_unreadable",
+    ];
+}
+
+/// Flags of a system call in the `CALL_FLAGS` global: the call opens a file.
+pub const CALL_OPENS: u8 = 1;
+/// The call is privileged and rare: every distinct use is reported.
+pub const CALL_PRIVILEGED: u8 = 2;
+/// The call duplicates a descriptor.
+pub const CALL_DUPLICATES: u8 = 4;
+
+const _: () = assert!(size_of::<Row>() == 56 + 8 * CALLS);
+const _: () = assert!(size_of::<Slot>() == 16);
+const _: () = assert!(size_of::<SeenKey>() == 40);
+const _: () = assert!(size_of::<Header>() == 40);
+const _: () = assert!(size_of::<PathParts>() == 8 + PATH_BYTES);
+const _: () = assert!(size_of::<ExecEvent>() == 40 + 24 + 8 + PATH_BYTES + NAME_BYTES + ARGV_BYTES);
+
+#[cfg(not(target_arch = "bpf"))]
+mod pod {
+    // SAFETY: plain integers and arrays of them, valid for every bit pattern.
+    unsafe impl aya::Pod for super::Row {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::Slot {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::SeenKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::ListenerKey {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_beyond_the_table_share_a_cell() {
+        assert_eq!(cell(0), 0);
+        assert_eq!(cell(509), 509);
+        assert_eq!(cell(510), CALL_OTHER);
+        assert_eq!(cell(u64::MAX), CALL_OTHER);
+    }
+}

@@ -1,0 +1,91 @@
+//! Which system calls the probe looks at more closely than counting.
+
+use picket_ebpf::{CALL_DUPLICATES, CALL_OPENS, CALL_PRIVILEGED, CALLS};
+
+const OPENS: &[libc::c_long] = &[
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_open,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_creat,
+    libc::SYS_openat,
+    libc::SYS_openat2,
+    libc::SYS_open_by_handle_at,
+];
+
+const DUPLICATES: &[libc::c_long] = &[
+    libc::SYS_dup,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_dup2,
+    libc::SYS_dup3,
+];
+
+/// Calls a model server has no business with: changing namespaces and mounts, looking into other processes, loading
+/// kernel code, and what kernel exploits start with.
+const PRIVILEGED: &[libc::c_long] = &[
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_keyctl,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_kexec_load,
+    libc::SYS_open_tree,
+    libc::SYS_move_mount,
+    libc::SYS_fsopen,
+    libc::SYS_fsmount,
+    libc::SYS_mount_setattr,
+    libc::SYS_swapon,
+    libc::SYS_reboot,
+    libc::SYS_acct,
+    libc::SYS_quotactl,
+    libc::SYS_fanotify_init,
+    libc::SYS_open_by_handle_at,
+];
+
+/// The `CALL_FLAGS` global.
+pub fn flags() -> [u8; CALLS] {
+    let mut flags = [0; CALLS];
+    for (calls, flag) in [
+        (PRIVILEGED, CALL_PRIVILEGED),
+        (DUPLICATES, CALL_DUPLICATES),
+        (OPENS, CALL_OPENS),
+    ] {
+        for &call in calls {
+            if let Some(slot) = usize::try_from(call)
+                .ok()
+                .and_then(|call| flags.get_mut(call))
+            {
+                *slot |= flag;
+            }
+        }
+    }
+    flags
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn calls_have_their_flags() {
+        let flags = flags();
+        assert_eq!(flags[libc::SYS_openat as usize], CALL_OPENS);
+        assert_eq!(flags[libc::SYS_ptrace as usize], CALL_PRIVILEGED);
+        assert_eq!(flags[libc::SYS_dup3 as usize], CALL_DUPLICATES);
+        assert_eq!(flags[libc::SYS_read as usize], 0);
+    }
+}

@@ -1,0 +1,120 @@
+//! A container's counters, summed over CPUs, and their differences between two readings.
+
+use picket_ebpf::{CALLS, Row};
+
+use crate::observe::window::{CallCount, Counters};
+
+/// Everything counted for one container up to one moment.
+#[derive(Clone)]
+pub struct Totals(Row);
+
+impl Totals {
+    /// Totals of a row nothing was counted in yet.
+    #[must_use]
+    pub const fn zero() -> Self {
+        Self(zero_row())
+    }
+
+    /// Sums the copies of all CPUs. The 32-bit counters wrap, so do their sums: differences stay right as long as a
+    /// window holds fewer than 2^32 of anything.
+    pub(super) fn sum<'a>(copies: impl Iterator<Item = &'a Row>) -> Self {
+        let mut sum = zero_row();
+        for copy in copies {
+            sum.rx_bytes = sum.rx_bytes.wrapping_add(copy.rx_bytes);
+            sum.tx_bytes = sum.tx_bytes.wrapping_add(copy.tx_bytes);
+            sum.rx_packets = sum.rx_packets.wrapping_add(copy.rx_packets);
+            sum.tx_packets = sum.tx_packets.wrapping_add(copy.tx_packets);
+            sum.accepted = sum.accepted.wrapping_add(copy.accepted);
+            sum.requests = sum.requests.wrapping_add(copy.requests);
+            sum.connects = sum.connects.wrapping_add(copy.connects);
+            sum.clones = sum.clones.wrapping_add(copy.clones);
+            sum.lost = sum.lost.wrapping_add(copy.lost);
+            for (sum, copy) in sum.calls.iter_mut().zip(&copy.calls) {
+                *sum = sum.wrapping_add(*copy);
+            }
+            for (sum, copy) in sum.errors.iter_mut().zip(&copy.errors) {
+                *sum = sum.wrapping_add(*copy);
+            }
+        }
+        Self(sum)
+    }
+
+    /// What was counted since `earlier`. CPU time is not the probe's to know.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Counters {
+        let (now, then) = (&self.0, &earlier.0);
+        let difference = |now: u32, then: u32| u64::from(now.wrapping_sub(then));
+        let calls = (0..CALLS)
+            .zip(now.calls.iter().zip(&then.calls))
+            .zip(now.errors.iter().zip(&then.errors))
+            .filter_map(|((call, (now, then)), (errors_now, errors_then))| {
+                let calls = difference(*now, *then);
+                (calls > 0).then(|| CallCount {
+                    call: u16::try_from(call).unwrap_or(u16::MAX),
+                    calls,
+                    errors: difference(*errors_now, *errors_then),
+                })
+            })
+            .collect();
+        Counters {
+            calls,
+            rx_bytes: now.rx_bytes.wrapping_sub(then.rx_bytes),
+            tx_bytes: now.tx_bytes.wrapping_sub(then.tx_bytes),
+            rx_packets: now.rx_packets.wrapping_sub(then.rx_packets),
+            tx_packets: now.tx_packets.wrapping_sub(then.tx_packets),
+            accepted: difference(now.accepted, then.accepted),
+            requests: difference(now.requests, then.requests),
+            connects: difference(now.connects, then.connects),
+            clones: difference(now.clones, then.clones),
+            cpu_ns: None,
+            lost_events: difference(now.lost, then.lost),
+        }
+    }
+}
+
+pub(super) const fn zero_row() -> Row {
+    Row {
+        rx_bytes: 0,
+        tx_bytes: 0,
+        rx_packets: 0,
+        tx_packets: 0,
+        accepted: 0,
+        requests: 0,
+        connects: 0,
+        clones: 0,
+        lost: 0,
+        _pad: 0,
+        calls: [0; CALLS],
+        errors: [0; CALLS],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_survive_wrapping_and_spread_over_cpus() {
+        let mut one = zero_row();
+        one.calls[0] = u32::MAX - 1;
+        one.requests = u32::MAX;
+        let before = Totals::sum([&one].into_iter());
+        let mut two = zero_row();
+        two.calls[0] = 4;
+        two.errors[0] = 1;
+        two.requests = 2;
+        two.rx_bytes = 10;
+        let after = Totals::sum([&one, &two].into_iter());
+        let counters = after.since(&before);
+        assert_eq!(
+            counters.calls,
+            vec![CallCount {
+                call: 0,
+                calls: 4,
+                errors: 1
+            }]
+        );
+        assert_eq!(counters.requests, 2);
+        assert_eq!(counters.rx_bytes, 10);
+    }
+}

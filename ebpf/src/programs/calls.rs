@@ -1,0 +1,95 @@
+//! System calls: counts and errors per container, taken where they return.
+//!
+//! A call refused by seccomp never reaches `sys_enter`, so `sys_exit` is the one that sees all.
+
+use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
+use picket_ebpf::{
+    CALL_COMPAT, CALL_DUPLICATES, CALL_OPENS, CALL_PRIVILEGED, CALLS, PrivilegedEvent,
+    SEEN_PRIVILEGED, Slot, cell, kind,
+};
+
+use super::{emit, fields, fields::direct, files, maps::ROW};
+use crate::watch;
+
+/// `include/trace/events/syscalls.h`: `TP_PROTO(struct pt_regs *regs, long ret)`.
+#[btf_tracepoint(function = "sys_exit")]
+pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
+    let Some(slot) = watch::of_current() else {
+        return 0;
+    };
+    let Some(row) = ROW.get_ptr_mut(slot.row) else {
+        return 0;
+    };
+    let registers: *const u8 = ctx.arg(0);
+    let result: i64 = ctx.arg(1);
+    // SAFETY: typed argument and offset from BTF; the row is this CPU's own, the index masked into it.
+    unsafe {
+        // 32 bits: arm64 keeps an `int`, x86 a `long` whose lower half it is.
+        let number: u32 = direct(registers, &fields::REGS_CALL);
+        let index = if watch::in_compat_call() {
+            CALL_COMPAT
+        } else {
+            cell(u64::from(number))
+        } & (CALLS - 1);
+        (*row).calls[index] = (*row).calls[index].wrapping_add(1);
+        if (-4095..0).contains(&result) {
+            (*row).errors[index] = (*row).errors[index].wrapping_add(1);
+        }
+        let flags = (&raw const fields::CALL_FLAGS)
+            .cast::<u8>()
+            .add(index)
+            .read_volatile();
+        if flags != 0 {
+            noteworthy(slot, flags, index as u64, result, registers);
+        }
+    }
+    0
+}
+
+/// The few calls that may become events.
+#[inline(always)]
+unsafe fn noteworthy(slot: Slot, flags: u8, number: u64, result: i64, registers: *const u8) {
+    if flags & CALL_OPENS != 0 {
+        if result >= 0 {
+            files::opened(slot, result as u64);
+        }
+    } else if flags & CALL_DUPLICATES != 0 {
+        if (0..=2).contains(&result) {
+            files::duplicated(slot, result as u64);
+        }
+    } else if flags & CALL_PRIVILEGED != 0 {
+        // SAFETY: as in the caller.
+        let args = unsafe {
+            [
+                direct::<u64>(registers, &fields::REGS_ARG0),
+                direct::<u64>(registers, &fields::REGS_ARG1),
+                direct::<u64>(registers, &fields::REGS_ARG2),
+            ]
+        };
+        privileged(slot, number, result, args);
+    }
+}
+
+#[inline(always)]
+fn privileged(slot: Slot, call: u64, result: i64, args: [u64; 3]) {
+    // A positive result (a descriptor, a key) differs from call to call; only its being one counts.
+    let outcome = if result > 0 { 0 } else { result };
+    if !emit::first_time(slot, SEEN_PRIVILEGED, [call, outcome as u64, args[0]]) {
+        return;
+    }
+    let Some(mut entry) = emit::reserve::<PrivilegedEvent>(slot.row) else {
+        return;
+    };
+    let event = entry.as_mut_ptr();
+    // SAFETY: reserved ring memory; every field is written.
+    unsafe {
+        emit::write_header(&raw mut (*event).header, kind::PRIVILEGED, slot.container);
+        (&raw mut (*event).call).write(call);
+        (&raw mut (*event).result).write(result);
+        (&raw mut (*event).args).write(args);
+    }
+    entry.submit(emit::wake_flags(true));
+}
+
+const _: () = assert!(CALLS.is_power_of_two());
+const _: () = assert!(CALL_PRIVILEGED != CALL_OPENS && CALL_PRIVILEGED != CALL_DUPLICATES);

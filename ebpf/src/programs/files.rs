@@ -1,0 +1,174 @@
+//! Files: what a container opened, by identity, and its path where it is new.
+
+use aya_ebpf::helpers::generated::{bpf_probe_read_kernel_str, bpf_ringbuf_output};
+use picket_ebpf::{
+    ACCESS_READ, ACCESS_WRITE, OpenEvent, PATH_BYTES, PATH_CUT, PATH_PARTS, PATH_UNREADABLE,
+    PathParts, SEEN_FILE, Slot, StdioEvent, kind, lost,
+};
+
+use super::{
+    emit, fields,
+    fields::{peek, peek_at},
+    maps::{EVENTS, OPEN_SCRATCH},
+};
+use crate::watch;
+
+/// `include/linux/fs.h`.
+const FMODE_WRITE: u32 = 2;
+/// `include/uapi/linux/stat.h`.
+const S_IFMT: u16 = 0o170_000;
+const S_IFDIR: u16 = 0o040_000;
+const S_IFSOCK: u16 = 0o140_000;
+/// `include/linux/socket.h`.
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+/// Longest component; the kernel's NAME_MAX is 255.
+const PART_BYTES: usize = 256;
+
+/// The file behind a descriptor of the current task, or null.
+#[inline(always)]
+fn file_of(fd: u64) -> *const u8 {
+    let files: *const u8 = peek(watch::current_task(), &fields::TASK_FILES);
+    let table: *const u8 = peek(files, &fields::FILES_FDT);
+    let limit: u32 = peek(table, &fields::FDT_MAX_FDS);
+    if fd >= u64::from(limit) {
+        return core::ptr::null();
+    }
+    let slots: *const u8 = peek(table, &fields::FDT_FD);
+    peek_at(slots.wrapping_byte_add((fd * 8) as usize))
+}
+
+/// A file was opened as descriptor `fd`: reported once per container, epoch and access.
+#[inline(always)]
+pub fn opened(slot: Slot, fd: u64) {
+    let file = file_of(fd);
+    let inode: *const u8 = peek(file, &fields::FILE_INODE);
+    let format = peek::<u16>(inode, &fields::INODE_MODE) & S_IFMT;
+    // 0 is what an unreadable chain ends in: another thread closed the descriptor meanwhile.
+    if format == 0 || format == S_IFDIR {
+        return;
+    }
+    let mode: u32 = peek(file, &fields::FILE_MODE);
+    let access = if mode & FMODE_WRITE != 0 {
+        ACCESS_WRITE
+    } else {
+        ACCESS_READ
+    };
+    let number: u64 = peek(inode, &fields::INODE_INO);
+    let filesystem: *const u8 = peek(inode, &fields::INODE_SB);
+    let device: u32 = peek(filesystem, &fields::SB_DEV);
+    let dentry: *const u8 = peek(file, &fields::FILE_DENTRY);
+    // The name's hash is seeded with its parent's address, so a reused inode number under another name is new.
+    let name: u64 = peek(dentry, &fields::DENTRY_HASH_LEN);
+    let what = [u64::from(device), number, name];
+    if !emit::first_time(slot, SEEN_FILE | u64::from(access) << 32, what) {
+        return;
+    }
+    let Some(event) = OPEN_SCRATCH.get_ptr_mut(0) else {
+        return;
+    };
+    // SAFETY: this CPU's own scratch (see its declaration); every field sent is written first.
+    unsafe {
+        emit::write_header(&raw mut (*event).header, kind::OPEN, slot.container);
+        (&raw mut (*event).access).write(access);
+        (&raw mut (*event)._pad).write(0);
+        let used = path_of(file, &raw mut (*event).path);
+        let size = size_of::<OpenEvent>() - PATH_BYTES + used;
+        let sent = bpf_ringbuf_output(
+            (&raw const EVENTS).cast_mut().cast(),
+            event.cast(),
+            size as u64,
+            emit::wake_flags(access == ACCESS_WRITE),
+        );
+        if sent != 0 {
+            emit::count_undelivered(slot.row);
+        }
+    }
+}
+
+/// Writes the path of `file` into `parts`, from its last component up to the task's root, and returns the bytes used.
+///
+/// # Safety
+///
+/// `parts` points into reserved ring memory or a map value.
+#[inline(always)]
+pub unsafe fn path_of(file: *const u8, parts: *mut PathParts) -> usize {
+    let mut dentry: *const u8 = peek(file, &fields::FILE_DENTRY);
+    let mut mounted: *const u8 = peek(file, &fields::FILE_MNT);
+    let fs: *const u8 = peek(watch::current_task(), &fields::TASK_FS);
+    let root_dentry: *const u8 = peek(fs, &fields::FS_ROOT_DENTRY);
+    let root_mounted: *const u8 = peek(fs, &fields::FS_ROOT_MNT);
+    let mut used = 0usize;
+    // A path that ends otherwise than by the walk reaching a root is marked.
+    let mut flags = PATH_CUT;
+    for _ in 0..PATH_PARTS {
+        if dentry == root_dentry && mounted == root_mounted {
+            flags = 0;
+            break;
+        }
+        let top: *const u8 = peek(mounted, &fields::VFSMOUNT_ROOT);
+        let parent: *const u8 = peek(dentry, &fields::DENTRY_PARENT);
+        if dentry == top || dentry == parent {
+            let mount = mounted.wrapping_byte_sub(fields::MOUNT_MNT.load() as usize);
+            let above: *const u8 = peek(mount, &fields::MOUNT_PARENT);
+            if above == mount || above.is_null() {
+                flags = 0;
+                break;
+            }
+            dentry = peek(mount, &fields::MOUNT_MOUNTPOINT);
+            mounted = above.wrapping_byte_add(fields::MOUNT_MNT.load() as usize);
+            continue;
+        }
+        let name: *const u8 = peek(dentry, &fields::DENTRY_NAME);
+        // SAFETY: `used` is at most PATH_BYTES - PART_BYTES here, so the longest component fits.
+        let written = unsafe {
+            let to = (&raw mut (*parts).bytes)
+                .cast::<u8>()
+                .add(used & (PATH_BYTES - 1));
+            bpf_probe_read_kernel_str(to.cast(), PART_BYTES as u32, name.cast())
+        };
+        if written <= 0 {
+            emit::count_loss(lost::PATH_UNREADABLE);
+            flags = PATH_UNREADABLE;
+            break;
+        }
+        used += written as usize & (2 * PART_BYTES - 1);
+        if used > PATH_BYTES - PART_BYTES {
+            break;
+        }
+        dentry = parent;
+    }
+    // SAFETY: the caller's.
+    unsafe {
+        (&raw mut (*parts).len).write(used as u32);
+        (&raw mut (*parts).flags).write(flags);
+    }
+    used & (PATH_BYTES - 1)
+}
+
+/// A descriptor was duplicated onto standard input, output or error: reported when it is an internet socket.
+#[inline(always)]
+pub fn duplicated(slot: Slot, fd: u64) {
+    let file = file_of(fd);
+    let inode: *const u8 = peek(file, &fields::FILE_INODE);
+    if peek::<u16>(inode, &fields::INODE_MODE) & S_IFMT != S_IFSOCK {
+        return;
+    }
+    let socket: *const u8 = peek(file, &fields::FILE_PRIVATE);
+    let sock: *const u8 = peek(socket, &fields::SOCKET_SK);
+    let family: u16 = peek(sock, &fields::SOCK_FAMILY);
+    if family != AF_INET && family != AF_INET6 {
+        return;
+    }
+    let Some(mut entry) = emit::reserve::<StdioEvent>(slot.row) else {
+        return;
+    };
+    let event = entry.as_mut_ptr();
+    // SAFETY: reserved ring memory; every field is written.
+    unsafe {
+        emit::write_header(&raw mut (*event).header, kind::STDIO, slot.container);
+        (&raw mut (*event).fd).write(fd as u32);
+        (&raw mut (*event)._pad).write(0);
+    }
+    entry.submit(emit::wake_flags(true));
+}

@@ -1,0 +1,55 @@
+//! Every map: what it holds, who writes, who reads, what happens when it is full.
+
+use aya_ebpf::{
+    btf_maps,
+    macros::{btf_map, map},
+    maps::{Array, HashMap, LruHashMap, PerCpuArray, Queue, RingBuf},
+};
+use picket_ebpf::{
+    LISTENERS, ListenerKey, RING_BYTES, ROWS, Row, SEEN, SeenKey, Slot, WATCHED as WATCHED_ENTRIES,
+    lost,
+};
+
+/// Counters of the watched containers, by row. Written here, read by the agent. A new container without a free row
+/// is not watched and counted in `LOST[ROWS_FULL]`.
+#[map]
+pub static ROW: PerCpuArray<Row> = PerCpuArray::with_max_entries(ROWS, 0);
+
+/// Free rows. Filled and refilled by the agent, taken at `cgroup_mkdir`.
+#[map]
+pub static FREE_ROWS: Queue<u32> = Queue::with_max_entries(ROWS, 0);
+
+/// Watched cgroups by cgroup id. Written at `cgroup_mkdir` and by the agent; when full, the cgroup is not watched and
+/// counted in `LOST[WATCHED_FULL]`.
+#[map]
+pub static WATCHED: HashMap<u64, Slot> = HashMap::with_max_entries(WATCHED_ENTRIES, 0);
+
+/// Epoch of each row, raised by the agent to have everything reported again.
+#[map]
+pub static EPOCH: Array<u32> = Array::with_max_entries(ROWS, 0);
+
+/// Things already reported. When full, the least recently used give way and are reported again.
+#[map]
+pub static SEEN_THINGS: LruHashMap<SeenKey, u8> = LruHashMap::with_max_entries(SEEN, 0);
+
+/// Listening ports of watched containers. When full, requests to further ports are not counted and
+/// `LOST[LISTENERS_FULL]` is.
+#[map]
+pub static LISTENER: HashMap<ListenerKey, u8> = HashMap::with_max_entries(LISTENERS, 0);
+
+/// Direction of the last payload of a served connection: 1 in, 2 out. Freed with the socket.
+#[btf_map]
+pub static TURN: btf_maps::SkStorage<u32> = btf_maps::SkStorage::new();
+
+/// Events to the agent. When full, the event is dropped and counted in `LOST[RING_FULL]` and in its container's row.
+#[map]
+pub static EVENTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
+
+/// Losses by reason.
+#[map]
+pub static LOST: PerCpuArray<u64> = PerCpuArray::with_max_entries(lost::COUNT, 0);
+
+/// Where an event of varying length is put together. One program at a time uses it on a CPU: the kernel refuses to
+/// run a tracing program again on a CPU on which it is running.
+#[map]
+pub static OPEN_SCRATCH: PerCpuArray<picket_ebpf::OpenEvent> = PerCpuArray::with_max_entries(1, 0);
