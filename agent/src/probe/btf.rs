@@ -58,10 +58,7 @@ impl<'a> Btf<'a> {
     ///
     /// [`BtfError::Damaged`] when a header or type lies outside the data.
     pub fn parse(data: &'a [u8]) -> Result<Self, BtfError> {
-        let magic = data
-            .get(0..2)
-            .map(|bytes| u16::from_le_bytes([bytes[0], bytes[1]]));
-        if magic != Some(MAGIC) {
+        if !data.starts_with(&MAGIC.to_le_bytes()) {
             return Err(BtfError::Damaged(0));
         }
         let header = word(data, 4)? as usize;
