@@ -1,0 +1,65 @@
+//! Every default value.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use super::{
+    Budget, Config, FindingsLog, Granularity, Learning, Level, Log, Metrics, NeverLearn, Period,
+    rule,
+};
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9477)),
+            state_dir: PathBuf::from("/var/lib/picket"),
+            socket: PathBuf::from("/run/picket/picket.sock"),
+            window: Period::from_secs(5),
+            max_containers: 128,
+            watch: rule::builtin(),
+            learning: Learning::default(),
+            budget: Budget::default(),
+            allow: Vec::new(),
+            never_learn: NeverLearn::Builtin,
+            metrics: Metrics::default(),
+            log: Log::default(),
+            docker_socket: PathBuf::from("/var/run/docker.sock"),
+            runtime_dirs: Vec::new(),
+        }
+    }
+}
+
+impl Default for Learning {
+    fn default() -> Self {
+        Self {
+            min_duration: Period::from_secs(3_600),
+            min_requests: 1_000,
+        }
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            findings_per_container_month: 1.0,
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            max_series: 5_000,
+            granularity: Granularity::Container,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            findings: FindingsLog::Stdout,
+            level: Level::Info,
+        }
+    }
+}
