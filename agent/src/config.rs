@@ -51,7 +51,7 @@ pub struct Config {
     pub window: Period,
     /// Most containers watched at the same time.
     #[serde(deserialize_with = "limits::max_containers")]
-    pub max_containers: u64,
+    pub max_containers: u32,
     /// Which containers are model servers; the first rule that matches decides.
     #[serde(deserialize_with = "limits::non_empty")]
     pub watch: Vec<Rule>,

@@ -44,8 +44,9 @@ pub(super) fn max_series<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u
     deserializer.deserialize_any(Number::new(MAX_SERIES))
 }
 
-pub(super) fn max_containers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    deserializer.deserialize_any(Number::new(MAX_CONTAINERS))
+pub(super) fn max_containers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let count = deserializer.deserialize_any(Number::new(MAX_CONTAINERS))?;
+    u32::try_from(count).map_err(Error::custom)
 }
 
 pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {

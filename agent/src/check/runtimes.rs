@@ -1,0 +1,94 @@
+//! Container runtimes: who can tell names and images.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Host, Line};
+use crate::config::Config;
+
+/// Where runtimes keep the bundles of running containers.
+const STATE_DIRECTORIES: [(&str, &str); 6] = [
+    (
+        "containerd",
+        "/run/containerd/io.containerd.runtime.v2.task",
+    ),
+    ("k3s", "/run/k3s/containerd/io.containerd.runtime.v2.task"),
+    (
+        "docker",
+        "/run/docker/containerd/daemon/io.containerd.runtime.v2.task",
+    ),
+    ("cri-o", "/run/crio"),
+    (
+        "podman or cri-o",
+        "/run/containers/storage/overlay-containers",
+    ),
+    ("podman", "/var/lib/containers/storage/overlay-containers"),
+];
+
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+pub(super) fn check(host: &Host, config: &Config) -> Vec<Line> {
+    let what = "runtime";
+    let mut lines: Vec<Line> = docker(host, &config.docker_socket).into_iter().collect();
+    let known = STATE_DIRECTORIES
+        .iter()
+        .map(|(name, path)| (*name, Path::new(path)));
+    let own = config
+        .runtime_dirs
+        .iter()
+        .map(|path| ("runtime_dirs", path.as_path()));
+    for (name, path) in known.chain(own) {
+        if host.path(path).is_dir() {
+            lines.push(Line::ok(what, format!("{name}: {}", path.display())));
+        } else if name == "runtime_dirs" {
+            lines.push(Line::warn(
+                what,
+                format!("{} of runtime_dirs is no directory", path.display()),
+                "correct runtime_dirs in the configuration",
+            ));
+        }
+    }
+    if lines.is_empty() {
+        lines.push(Line::warn(
+            what,
+            "none found: containers would be known by their id alone",
+            "start Docker, containerd, CRI-O or Podman, or name its bundle directory in runtime_dirs",
+        ));
+    }
+    lines
+}
+
+fn docker(host: &Host, socket: &Path) -> Option<Line> {
+    let what = "docker";
+    let path = host.path(socket);
+    if !path.exists() {
+        return None;
+    }
+    Some(match ping(&path) {
+        Ok(()) => Line::ok(what, format!("{} answers", socket.display())),
+        Err(cause) => Line::warn(
+            what,
+            format!("{} does not answer: {cause}", socket.display()),
+            "start Docker, run as root, or set docker_socket; names come from the bundle until then",
+        ),
+    })
+}
+
+fn ping(socket: &Path) -> io::Result<()> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    stream.write_all(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")?;
+    let mut status = [0; 12];
+    stream.read_exact(&mut status)?;
+    if status.ends_with(b" 200") {
+        Ok(())
+    } else {
+        let status = String::from_utf8_lossy(&status);
+        Err(io::Error::other(format!(
+            "the answer begins with {status:?}"
+        )))
+    }
+}
