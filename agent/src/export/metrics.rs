@@ -1,0 +1,291 @@
+//! Prometheus metrics.
+//!
+//! Counters and gauges of the node live in a registry of the `prometheus` crate ([`node`]). Series of single containers
+//! are made at each scrape from what is known about the containers ([`containers`], [`group`], [`scrape`]), because
+//! they must appear at 0 before their first increment and disappear together.
+
+mod containers;
+mod exposition;
+mod families;
+mod group;
+pub mod names;
+mod node;
+mod process;
+mod scrape;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use prometheus::Registry;
+
+use crate::detect::finding::{Class, Severity};
+use crate::workload::container::Container;
+
+use containers::{Containers, Seen};
+use exposition::Exposition;
+use group::{SERIES_PER_CONTAINER, Score};
+use node::Node;
+use process::OwnProcess;
+
+/// What `picket_build_info` tells.
+#[derive(Clone, Copy, Debug)]
+pub struct BuildInfo {
+    /// Version of the package.
+    pub version: &'static str,
+    /// Commit it was built from; empty when unknown.
+    pub revision: &'static str,
+    /// Compiler.
+    pub rustc: &'static str,
+    /// Target triple.
+    pub target: &'static str,
+}
+
+/// State of a container's baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// The container is known, but nothing of it is seen.
+    Blind,
+    /// What is normal is still being learned.
+    Learning,
+    /// Behaviour is compared with the baseline.
+    Active,
+    /// Behaviour is compared; the baseline no longer changes.
+    Frozen,
+}
+
+impl State {
+    /// All states, in metric order.
+    pub const ALL: [Self; 4] = [Self::Blind, Self::Learning, Self::Active, Self::Frozen];
+
+    /// The metric label value.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Blind => "blind",
+            Self::Learning => "learning",
+            Self::Active => "active",
+            Self::Frozen => "frozen",
+        }
+    }
+}
+
+/// All metrics of the agent.
+pub struct Metrics {
+    registry: Registry,
+    node: Node,
+    process: OwnProcess,
+    containers: Mutex<Containers>,
+    /// Absolute totals last reported to [`Metrics::events_lost_set`].
+    lost_totals: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl Metrics {
+    /// All metrics of the node at 0, no container yet; at most `max_series` series of single containers.
+    ///
+    /// # Errors
+    /// A metric's name or labels are malformed or taken: a mistake in [`names`].
+    pub fn new(build: &BuildInfo, max_series: usize) -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let node = Node::register(&registry, build)?;
+        node.series_limit
+            .set(i64::try_from(max_series).unwrap_or(i64::MAX));
+        Ok(Self {
+            registry,
+            node,
+            process: OwnProcess::new(),
+            containers: Mutex::new(Containers::new(max_series)),
+            lost_totals: Mutex::new(BTreeMap::new()),
+        })
+    }
+
+    /// `container` was discovered, or is better known than before: its series exist from now on.
+    pub fn container_seen(&self, container: &Container, now: Instant) {
+        if self.containers().seen(container, now) == Seen::Dropped {
+            self.node
+                .series_dropped
+                .with_label_values(&["limit"])
+                .inc_by(SERIES_PER_CONTAINER as u64);
+        }
+    }
+
+    /// `container` has ended; its series stay a while so that alert rules still see them.
+    pub fn container_gone(&self, container: &Container, now: Instant) {
+        self.containers().gone(container, now);
+    }
+
+    /// An anomaly was reported as event `event_id` (a ULID), having happened at `unix_ms`.
+    ///
+    /// The node's counter rises at once; the container's counter rises after a scrape has shown it at its former
+    /// value, at the latest 30 s later.
+    pub fn anomaly(
+        &self,
+        container: &Container,
+        class: Class,
+        severity: Severity,
+        event_id: &str,
+        unix_ms: i64,
+        now: Instant,
+    ) {
+        self.node
+            .anomalies
+            .with_label_values(&[class.name(), severity.name()])
+            .inc();
+        self.containers()
+            .anomaly(container, class, severity, event_id, unix_ms, now);
+    }
+
+    /// Sets the state of the container's baseline.
+    pub fn baseline_state(&self, container: &Container, state: State) {
+        self.containers().set_state(container, state);
+    }
+
+    /// Sets how many windows the container's baseline was learned from.
+    pub fn baseline_samples(&self, container: &Container, samples: u64) {
+        if let Some(detail) = self.containers().detail(container) {
+            detail.samples = samples;
+        }
+    }
+
+    /// Sets the last verdict of a model; there may be at most four models.
+    pub fn score(&self, container: &Container, model: &'static str, score: f64, threshold: f64) {
+        if let Some(detail) = self.containers().detail(container) {
+            detail.score(model, Score { score, threshold });
+        }
+    }
+
+    /// `n` anomalies were seen but not reported.
+    pub fn suppressed(&self, reason: &'static str, n: u64) {
+        self.node.suppressed.with_label_values(&[reason]).inc_by(n);
+    }
+
+    /// `n` events of `kind` were received.
+    pub fn events(&self, kind: &'static str, n: u64) {
+        self.node.events.with_label_values(&[kind]).inc_by(n);
+    }
+
+    /// `n` more events were lost.
+    pub fn events_lost(&self, reason: &'static str, n: u64) {
+        self.node.events_lost.with_label_values(&[reason]).inc_by(n);
+    }
+
+    /// `total` events were lost since the probe was loaded, as the kernel counts. A smaller total than before means a
+    /// freshly loaded probe. A reason is reported either here or to [`Metrics::events_lost`].
+    pub fn events_lost_set(&self, reason: &'static str, total: u64) {
+        let mut totals = lock(&self.lost_totals);
+        let before = totals.insert(reason, total).unwrap_or(0);
+        self.events_lost(reason, total.checked_sub(before).unwrap_or(total));
+    }
+
+    /// `n` events belonged to no known container.
+    pub fn events_unattributed(&self, n: u64) {
+        self.node.events_unattributed.inc_by(n);
+    }
+
+    /// Whether the hook `probe` is attached.
+    pub fn probe_attached(&self, probe: &str, attached: bool) {
+        self.node
+            .probe_attached
+            .with_label_values(&[probe])
+            .set(i64::from(attached));
+    }
+
+    /// How full a map of the probe is.
+    pub fn map(&self, map: &'static str, entries: u64, capacity: u64) {
+        for (vec, value) in [
+            (&self.node.map_entries, entries),
+            (&self.node.map_capacity, capacity),
+        ] {
+            vec.with_label_values(&[map])
+                .set(i64::try_from(value).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Whether the agent goes on without `what`.
+    pub fn degraded(&self, what: &'static str, missing: bool) {
+        self.node
+            .degraded
+            .with_label_values(&[what])
+            .set(i64::from(missing));
+    }
+
+    /// A pass over the counters ended at `unix_ms`.
+    pub fn scored(&self, unix_ms: i64) {
+        self.node.last_scored.set(unix_ms as f64 / 1000.0);
+    }
+
+    /// An identity was looked up in `source`.
+    pub fn metadata_lookup(&self, source: &'static str, found: bool) {
+        self.node
+            .metadata_lookups
+            .with_label_values(&[source])
+            .inc();
+        if !found {
+            self.node
+                .metadata_failures
+                .with_label_values(&[source])
+                .inc();
+        }
+    }
+
+    /// A finding was written to `sink`.
+    pub fn exported(&self, sink: &'static str) {
+        self.node.export_events.with_label_values(&[sink]).inc();
+    }
+
+    /// A finding could not be written to `sink`.
+    pub fn export_error(&self, sink: &'static str) {
+        self.node.export_errors.with_label_values(&[sink]).inc();
+    }
+
+    /// A baseline file was renamed because it could not be used.
+    pub fn baseline_set_aside(&self) {
+        self.node.files_set_aside.inc();
+    }
+
+    /// A baseline could not be written.
+    pub fn baseline_save_error(&self) {
+        self.node.save_errors.inc();
+    }
+
+    /// A scrape in text format 0.0.4.
+    ///
+    /// # Errors
+    /// The encoder found a malformed family: a mistake in [`names`].
+    pub fn text(&self, now: Instant) -> Result<String, prometheus::Error> {
+        self.gather(now).text()
+    }
+
+    /// A scrape in OpenMetrics 1.0, with the event's id as exemplar of an anomaly counter.
+    #[must_use]
+    pub fn openmetrics(&self, now: Instant) -> String {
+        self.gather(now).openmetrics()
+    }
+
+    fn gather(&self, now: Instant) -> Exposition {
+        let scraped = {
+            let mut containers = self.containers();
+            containers.settle(now);
+            scrape::scrape(&mut containers)
+        };
+        let mut families = self.registry.gather();
+        families.extend(scraped.families);
+        families.extend(self.process.families());
+        families.sort_by(|a, b| a.name().cmp(b.name()));
+        Exposition {
+            families,
+            exemplars: scraped.exemplars,
+        }
+    }
+
+    fn containers(&self) -> MutexGuard<'_, Containers> {
+        lock(&self.containers)
+    }
+}
+
+/// Metrics must outlive a panic elsewhere: what a poisoned lock guards here is always consistent enough to export.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

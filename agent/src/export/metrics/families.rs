@@ -1,0 +1,93 @@
+//! Building metric families by hand, for series that are made anew at each scrape.
+
+use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
+
+use super::names::Family;
+
+/// Type of a family.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    Counter,
+    Gauge,
+}
+
+/// Collects the samples of one family.
+pub(super) struct Builder {
+    family: &'static Family,
+    kind: Kind,
+    samples: Vec<Metric>,
+}
+
+impl Builder {
+    pub fn new(family: &'static Family, kind: Kind) -> Self {
+        Self {
+            family,
+            kind,
+            samples: Vec::new(),
+        }
+    }
+
+    /// Adds a sample; `values` are the label values in the family's order.
+    pub fn add(&mut self, values: &[&str], value: f64) {
+        self.samples
+            .push(sample(labels(self.family, values), self.kind, value));
+    }
+
+    /// Number of samples added.
+    pub fn len(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// The family; `None` when it has no samples, as the text format has no use for one.
+    pub fn build(self) -> Option<MetricFamily> {
+        (!self.samples.is_empty()).then(|| assemble(self.family, self.kind, self.samples))
+    }
+}
+
+/// A family of one sample without labels.
+pub(super) fn single(family: &Family, kind: Kind, value: f64) -> MetricFamily {
+    assemble(family, kind, vec![sample(Vec::new(), kind, value)])
+}
+
+/// The labels of a sample of `family`; `values` are in the family's order.
+pub(super) fn labels(family: &Family, values: &[&str]) -> Vec<LabelPair> {
+    debug_assert_eq!(values.len(), family.labels.len(), "{}", family.name);
+    let pairs = family.labels.iter().zip(values);
+    pairs
+        .map(|(name, value)| {
+            let mut pair = LabelPair::default();
+            pair.set_name((*name).to_owned());
+            pair.set_value((*value).to_owned());
+            pair
+        })
+        .collect()
+}
+
+fn sample(labels: Vec<LabelPair>, kind: Kind, value: f64) -> Metric {
+    let mut metric = Metric::from_label(labels);
+    match kind {
+        Kind::Counter => {
+            let mut counter = Counter::default();
+            counter.set_value(value);
+            metric.set_counter(counter);
+        }
+        Kind::Gauge => {
+            let mut gauge = Gauge::default();
+            gauge.set_value(value);
+            metric.set_gauge(gauge);
+        }
+    }
+    metric
+}
+
+fn assemble(family: &Family, kind: Kind, samples: Vec<Metric>) -> MetricFamily {
+    let mut built = MetricFamily::default();
+    built.set_name(family.name.to_owned());
+    built.set_help(family.help.to_owned());
+    built.set_field_type(match kind {
+        Kind::Counter => MetricType::COUNTER,
+        Kind::Gauge => MetricType::GAUGE,
+    });
+    built.set_metric(samples);
+    built
+}

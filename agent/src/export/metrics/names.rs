@@ -1,0 +1,257 @@
+//! Every metric's name, help text and labels, and the label values that exist from the start.
+
+/// A metric family.
+pub(super) struct Family {
+    pub name: &'static str,
+    pub help: &'static str,
+    pub labels: &'static [&'static str],
+}
+
+const fn family(name: &'static str, help: &'static str, labels: &'static [&'static str]) -> Family {
+    Family { name, help, labels }
+}
+
+/// Labels of a container's series: the names that kube-state-metrics and cAdvisor use.
+const CONTAINER: &[&str] = &["namespace", "pod", "container"];
+
+// One container.
+pub(super) const ANOMALIES: Family = family(
+    "picket_anomalies_total",
+    "Anomalies reported. Containers beyond the series limit count under an empty pod and container.",
+    &["namespace", "pod", "container", "class", "severity"],
+);
+pub(super) const LAST_ANOMALY: Family = family(
+    "picket_last_anomaly_timestamp_seconds",
+    "Unix time of the container's last reported anomaly.",
+    &["namespace", "pod", "container", "severity"],
+);
+pub(super) const SCORE: Family = family(
+    "picket_anomaly_score",
+    "Last score of a model for the container, in nats.",
+    &["namespace", "pod", "container", "model"],
+);
+pub(super) const THRESHOLD: Family = family(
+    "picket_anomaly_threshold",
+    "Score from which the model reports an anomaly, in nats.",
+    &["namespace", "pod", "container", "model"],
+);
+pub(super) const CONTAINER_INFO: Family = family(
+    "picket_container_info",
+    "Identity of a watched container; always 1.",
+    &[
+        "namespace",
+        "pod",
+        "container",
+        "uid",
+        "container_id",
+        "image",
+        "image_id",
+        "workload_kind",
+        "workload",
+        "runtime",
+    ],
+);
+pub(super) const FIRST_SEEN: Family = family(
+    "picket_container_first_seen_timestamp_seconds",
+    "Unix time at which the container was discovered.",
+    CONTAINER,
+);
+pub(super) const BASELINE_STATE: Family = family(
+    "picket_baseline_state",
+    "State of the container's baseline: 1 for the present state, 0 for the others.",
+    &["namespace", "pod", "container", "state"],
+);
+pub(super) const BASELINE_SAMPLES: Family = family(
+    "picket_baseline_samples",
+    "Windows that the container's baseline was learned from.",
+    CONTAINER,
+);
+
+// The whole node.
+pub(super) const NODE_ANOMALIES: Family = family(
+    "picket_node_anomalies_total",
+    "Anomalies reported on this node, those of containers without own series included.",
+    &["class", "severity"],
+);
+pub(super) const SUPPRESSED: Family = family(
+    "picket_suppressed_total",
+    "Anomalies seen but not reported.",
+    &["reason"],
+);
+pub(super) const CONTAINERS: Family = family(
+    "picket_containers",
+    "Watched containers by state of their baseline.",
+    &["state"],
+);
+pub(super) const EVENTS: Family = family(
+    "picket_events_total",
+    "Events received from the probe.",
+    &["kind"],
+);
+pub(super) const EVENTS_LOST: Family = family(
+    "picket_events_lost_total",
+    "Events or counts that were lost, or reached the agent incomplete.",
+    &["reason"],
+);
+pub(super) const EVENTS_UNATTRIBUTED: Family = family(
+    "picket_events_unattributed_total",
+    "Events that belong to no known container.",
+    &[],
+);
+pub(super) const PROBE_ATTACHED: Family = family(
+    "picket_probe_attached",
+    "Whether a hook of the probe is attached.",
+    &["probe"],
+);
+pub(super) const MAP_ENTRIES: Family = family(
+    "picket_map_entries",
+    "Entries in a map of the probe.",
+    &["map"],
+);
+pub(super) const MAP_CAPACITY: Family = family(
+    "picket_map_capacity",
+    "Entries that a map of the probe has room for.",
+    &["map"],
+);
+pub(super) const LAST_SCORED: Family = family(
+    "picket_last_scored_timestamp_seconds",
+    "Unix time of the last pass over the counters; 0 before the first.",
+    &[],
+);
+pub(super) const METADATA_LOOKUPS: Family = family(
+    "picket_metadata_lookups_total",
+    "Attempts to learn a container's identity.",
+    &["source"],
+);
+pub(super) const METADATA_FAILURES: Family = family(
+    "picket_metadata_lookup_failures_total",
+    "Attempts to learn a container's identity that failed.",
+    &["source"],
+);
+pub(super) const EXPORT_EVENTS: Family = family(
+    "picket_export_events_total",
+    "Findings written to a sink.",
+    &["sink"],
+);
+pub(super) const EXPORT_ERRORS: Family = family(
+    "picket_export_errors_total",
+    "Findings that a sink could not take.",
+    &["sink"],
+);
+pub(super) const FILES_SET_ASIDE: Family = family(
+    "picket_baseline_files_set_aside_total",
+    "Baseline files that were damaged or written by a newer version, and renamed.",
+    &[],
+);
+pub(super) const SAVE_ERRORS: Family = family(
+    "picket_baseline_save_errors_total",
+    "Baselines that could not be written to disk.",
+    &[],
+);
+pub(super) const DEGRADED: Family = family(
+    "picket_degraded",
+    "What the agent goes on without: 1 while it is missing.",
+    &["what"],
+);
+pub(super) const BUILD_INFO: Family = family(
+    "picket_build_info",
+    "Version of the agent; always 1.",
+    &["version", "revision", "rustc", "target"],
+);
+
+// The exporter itself.
+pub(super) const SERIES: Family = family(
+    "picket_series",
+    "Series of single containers now exported.",
+    &[],
+);
+pub(super) const SERIES_LIMIT: Family = family(
+    "picket_series_limit",
+    "Most series of single containers that are exported.",
+    &[],
+);
+pub(super) const SERIES_DROPPED: Family = family(
+    "picket_series_dropped_total",
+    "Series that were not created.",
+    &["reason"],
+);
+
+// The agent's process, by the names every client library uses.
+pub(super) const CPU: Family = family(
+    "process_cpu_seconds_total",
+    "Total user and system CPU time spent in seconds.",
+    &[],
+);
+pub(super) const OPEN_FDS: Family =
+    family("process_open_fds", "Number of open file descriptors.", &[]);
+pub(super) const MAX_FDS: Family = family(
+    "process_max_fds",
+    "Maximum number of open file descriptors.",
+    &[],
+);
+pub(super) const VIRTUAL_MEMORY: Family = family(
+    "process_virtual_memory_bytes",
+    "Virtual memory size in bytes.",
+    &[],
+);
+pub(super) const RESIDENT_MEMORY: Family = family(
+    "process_resident_memory_bytes",
+    "Resident memory size in bytes.",
+    &[],
+);
+pub(super) const THREADS: Family = family(
+    "process_threads",
+    "Number of OS threads in the process.",
+    &[],
+);
+pub(super) const START_TIME: Family = family(
+    "process_start_time_seconds",
+    "Start time of the process since unix epoch in seconds.",
+    &[],
+);
+
+/// Event kinds that exist at 0 from the start.
+pub const EVENT_KINDS: [&str; 11] = [
+    "fork",
+    "exec",
+    "exit",
+    "open",
+    "connect",
+    "listen",
+    "privileged",
+    "stdio",
+    "cgroup_mkdir",
+    "cgroup_rmdir",
+    "setup",
+];
+
+/// Loss reasons that exist at 0 from the start.
+pub const LOSS_REASONS: [&str; 8] = [
+    "ring_full",
+    "rows_full",
+    "seen_full",
+    "path_unreadable",
+    "argv_unreadable",
+    "queue",
+    "decode",
+    "recursion",
+];
+
+/// Suppression reasons that exist at 0 from the start.
+pub const SUPPRESSION_REASONS: [&str; 5] = ["learning", "budget", "repeat", "weak", "allow"];
+
+/// Sources of a container's identity that exist at 0 from the start.
+pub const METADATA_SOURCES: [&str; 4] = ["bundle", "docker", "path", "procfs"];
+
+/// Sinks of findings that exist at 0 from the start.
+pub const SINKS: [&str; 1] = ["log"];
+
+/// What the agent can go on without, at 0 from the start.
+pub const DEGRADABLE: [&str; 6] = [
+    "probe",
+    "network",
+    "docker",
+    "state_dir",
+    "capability",
+    "http",
+];

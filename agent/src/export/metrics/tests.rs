@@ -1,0 +1,324 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+use std::time::Duration;
+
+use super::*;
+use crate::export::sample::container;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn metrics(max_series: usize) -> Metrics {
+    let build = BuildInfo {
+        version: "0.1.0",
+        revision: "abc",
+        rustc: "1.95.0",
+        target: "x86_64-unknown-linux-gnu",
+    };
+    Metrics::new(&build, max_series).unwrap()
+}
+
+/// The value of the one series that starts with `series`; `None` when there is none.
+fn value(text: &str, series: &str) -> Option<f64> {
+    let mut lines = text.lines().filter(|line| line.starts_with(series));
+    let line = lines.next()?;
+    assert_eq!(lines.next(), None, "{series} is ambiguous");
+    line.rsplit(' ').next().unwrap().parse().ok()
+}
+
+fn anomalies(name: &str, class: &str, severity: &str) -> String {
+    format!(
+        "picket_anomalies_total{{namespace=\"docker\",pod=\"{name}\",container=\"{name}\",class=\"{class}\",severity=\"{severity}\"}}"
+    )
+}
+
+fn file_high(name: &str) -> String {
+    anomalies(name, "file", "high")
+}
+
+fn raise(metrics: &Metrics, container: &Container, now: Instant) {
+    let id = "01JD3T7Q3Q0V8K2M5N6P7R8S9T";
+    metrics.anomaly(
+        container,
+        Class::File,
+        Severity::High,
+        id,
+        1_700_000_001_500,
+        now,
+    );
+}
+
+#[test]
+fn every_class_and_severity_exists_at_0_from_discovery() {
+    let (metrics, now) = (metrics(5000), Instant::now());
+    metrics.container_seen(&container(1, "web"), now);
+    let text = metrics.text(now).unwrap();
+    for class in Class::ALL {
+        for severity in Severity::ALL {
+            let series = anomalies("web", class.name(), severity.name());
+            assert_eq!(value(&text, &series), Some(0.0), "{series}");
+            let node = format!(
+                "picket_node_anomalies_total{{class=\"{}\",severity=\"{}\"}}",
+                class.name(),
+                severity.name()
+            );
+            assert_eq!(value(&text, &node), Some(0.0), "{node}");
+        }
+    }
+}
+
+#[test]
+fn a_series_shows_0_once_before_its_first_increment() {
+    let (metrics, now) = (metrics(5000), Instant::now());
+    let web = container(1, "web");
+    metrics.container_seen(&web, now);
+    raise(&metrics, &web, now);
+    raise(&metrics, &web, now);
+
+    let first = metrics.text(now + 5 * SECOND).unwrap();
+    assert_eq!(value(&first, &file_high("web")), Some(0.0));
+    let node = "picket_node_anomalies_total{class=\"file\",severity=\"high\"}";
+    assert_eq!(
+        value(&first, node),
+        Some(2.0),
+        "the node counter does not wait"
+    );
+    let last = "picket_last_anomaly_timestamp_seconds{";
+    assert_eq!(value(&first, last), Some(1_700_000_001.5));
+
+    let second = metrics.text(now + 6 * SECOND).unwrap();
+    assert_eq!(value(&second, &file_high("web")), Some(2.0));
+    raise(&metrics, &web, now + 7 * SECOND);
+    let third = metrics.text(now + 8 * SECOND).unwrap();
+    assert_eq!(
+        value(&third, &file_high("web")),
+        Some(3.0),
+        "a series that was shown does not wait"
+    );
+}
+
+#[test]
+fn an_increment_waits_at_most_30_seconds() {
+    for (wait, expected) in [(29 * SECOND, 0.0), (30 * SECOND, 1.0)] {
+        let (metrics, now) = (metrics(5000), Instant::now());
+        let web = container(1, "web");
+        metrics.container_seen(&web, now);
+        raise(&metrics, &web, now + MINUTE);
+        let text = metrics.text(now + MINUTE + wait).unwrap();
+        assert_eq!(value(&text, &file_high("web")), Some(expected));
+    }
+}
+
+#[test]
+fn a_container_that_was_gone_before_the_first_scrape_keeps_its_anomaly() {
+    let (metrics, now) = (metrics(5000), Instant::now());
+    let job = container(1, "job");
+    metrics.container_seen(&job, now);
+    metrics.container_gone(&job, now + Duration::from_millis(50));
+    raise(&metrics, &job, now + SECOND);
+    let text = metrics.text(now + 5 * SECOND).unwrap();
+    assert_eq!(value(&text, &file_high("job")), Some(0.0));
+    let text = metrics.text(now + 10 * SECOND).unwrap();
+    assert_eq!(value(&text, &file_high("job")), Some(1.0));
+}
+
+#[test]
+fn a_dead_containers_series_disappear_together() {
+    let (metrics, now) = (metrics(5000), Instant::now());
+    let (quiet, noisy) = (container(1, "quiet"), container(2, "noisy"));
+    for container in [&quiet, &noisy] {
+        metrics.container_seen(container, now);
+        metrics.score(container, "novelty", 1.0, 2.0);
+    }
+    metrics.text(now).unwrap();
+    raise(&metrics, &noisy, now);
+    metrics.container_gone(&quiet, now);
+    metrics.container_gone(&noisy, now);
+
+    let shown = |after: Duration, name: &str| {
+        let text = metrics.text(now + after).unwrap();
+        let label = format!("container=\"{name}\"");
+        text.lines().filter(|line| line.contains(&label)).count()
+    };
+    let all_quiet = 40 + 4 + 3 + 2;
+    assert_eq!(shown(2 * MINUTE - SECOND, "quiet"), all_quiet);
+    assert_eq!(shown(2 * MINUTE, "quiet"), 0);
+    assert_eq!(shown(10 * MINUTE - SECOND, "noisy"), all_quiet + 1);
+    assert_eq!(shown(10 * MINUTE, "noisy"), 0);
+    let text = metrics.text(now + 10 * MINUTE).unwrap();
+    let node = "picket_node_anomalies_total{class=\"file\",severity=\"high\"}";
+    assert_eq!(value(&text, node), Some(1.0));
+}
+
+#[test]
+fn a_restart_under_the_same_name_goes_on_with_the_same_series() {
+    let (metrics, now) = (metrics(5000), Instant::now());
+    let (first, second) = (container(1, "web"), container(2, "web"));
+    metrics.container_seen(&first, now);
+    metrics.text(now).unwrap();
+    raise(&metrics, &first, now);
+    metrics.container_seen(&second, now + SECOND);
+    metrics.container_gone(&first, now + 2 * SECOND);
+    metrics.baseline_state(&first, State::Frozen);
+    metrics.baseline_state(&second, State::Active);
+
+    let text = metrics.text(now + 20 * MINUTE).unwrap();
+    assert_eq!(value(&text, &file_high("web")), Some(1.0));
+    let info = text
+        .lines()
+        .filter(|line| line.starts_with("picket_container_info"));
+    let info: Vec<_> = info.collect();
+    assert_eq!(info.len(), 1, "{info:?}");
+    assert!(info[0].contains(&second.id));
+    assert_eq!(
+        value(&text, "picket_containers{state=\"active\"}"),
+        Some(1.0)
+    );
+    for state in State::ALL {
+        let series = format!(
+            "picket_baseline_state{{namespace=\"docker\",pod=\"web\",container=\"web\",state=\"{}\"}}",
+            state.name()
+        );
+        let expected = f64::from(u8::from(state == State::Active));
+        assert_eq!(value(&text, &series), Some(expected), "{series}");
+    }
+}
+
+#[test]
+fn a_container_that_gets_its_name_later_leaves_nothing_under_the_old_one() {
+    let (metrics, now) = (metrics(5000), Instant::now());
+    metrics.container_seen(&container(1, "0f3a9c"), now);
+    metrics.baseline_state(&container(1, "0f3a9c"), State::Learning);
+    metrics.container_seen(&container(1, "web"), now);
+    let text = metrics.text(now).unwrap();
+    assert!(!text.contains("0f3a9c\""));
+    assert_eq!(value(&text, &file_high("web")), Some(0.0));
+    let learning = "picket_baseline_state{namespace=\"docker\",pod=\"web\",container=\"web\",state=\"learning\"}";
+    assert_eq!(value(&text, learning), Some(1.0), "the state moves along");
+}
+
+#[test]
+fn beyond_the_limit_containers_count_together() {
+    let (metrics, now) = (metrics(2 * SERIES_PER_CONTAINER), Instant::now());
+    let all: Vec<_> = (1..=4).map(|n| container(n, &format!("web-{n}"))).collect();
+    for container in &all {
+        metrics.container_seen(container, now);
+        metrics.container_seen(container, now);
+    }
+    let text = metrics.text(now).unwrap();
+    assert!(
+        value(&text, "picket_series ").unwrap() <= value(&text, "picket_series_limit ").unwrap()
+    );
+    assert_eq!(
+        value(&text, "picket_series_dropped_total{reason=\"limit\"}"),
+        Some((2 * SERIES_PER_CONTAINER) as f64),
+        "counted once a container"
+    );
+    assert_eq!(
+        value(&text, &file_high("")),
+        Some(0.0),
+        "there before the first anomaly"
+    );
+    assert_eq!(
+        value(&text, "picket_containers{state=\"blind\"}"),
+        Some(4.0)
+    );
+
+    for container in &all {
+        raise(&metrics, container, now);
+    }
+    let text = metrics.text(now + SECOND).unwrap();
+    assert_eq!(value(&text, &file_high("")), Some(2.0));
+    assert_eq!(value(&text, &file_high("web-2")), Some(1.0));
+    assert_eq!(value(&text, &file_high("web-3")), None);
+}
+
+#[test]
+fn a_new_container_takes_the_room_of_a_dead_quiet_one() {
+    let (metrics, now) = (metrics(2 * SERIES_PER_CONTAINER), Instant::now());
+    let all: Vec<_> = (1..=3).map(|n| container(n, &format!("web-{n}"))).collect();
+    metrics.container_seen(&all[0], now);
+    metrics.container_seen(&all[1], now);
+    metrics.container_gone(&all[0], now);
+    metrics.container_seen(&all[2], now);
+    let text = metrics.text(now).unwrap();
+    assert_eq!(value(&text, &file_high("web-1")), None);
+    assert_eq!(value(&text, &file_high("web-2")), Some(0.0));
+    assert_eq!(value(&text, &file_high("web-3")), Some(0.0));
+}
+
+#[test]
+fn a_kernel_total_becomes_a_counter_that_survives_a_reload() {
+    let metrics = metrics(5000);
+    let lost = || {
+        let text = metrics.text(Instant::now()).unwrap();
+        value(&text, "picket_events_lost_total{reason=\"ring_full\"}").unwrap()
+    };
+    assert_eq!(lost(), 0.0);
+    for (total, expected) in [(5, 5.0), (5, 5.0), (9, 9.0), (2, 11.0)] {
+        metrics.events_lost_set("ring_full", total);
+        assert_eq!(lost(), expected);
+    }
+}
+
+#[test]
+fn labels_are_escaped_in_both_formats() {
+    let (metrics, now) = (metrics(5000), Instant::now());
+    let mut odd = container(1, "web");
+    odd.image = "a\"b\\c\nd".to_owned();
+    metrics.container_seen(&odd, now);
+    let escaped = r#"image="a\"b\\c\nd""#;
+    assert!(metrics.text(now).unwrap().contains(escaped));
+    assert!(metrics.openmetrics(now).contains(escaped));
+}
+
+#[test]
+fn openmetrics_names_counters_without_total_and_carries_the_event() {
+    let (metrics, now) = (metrics(5000), Instant::now());
+    let web = container(1, "web");
+    metrics.container_seen(&web, now);
+    let _ = metrics.openmetrics(now);
+    raise(&metrics, &web, now);
+    let text = metrics.openmetrics(now);
+    assert!(text.ends_with("# EOF\n"));
+    assert!(text.contains("# TYPE picket_anomalies counter\n"));
+    assert!(!text.contains("# TYPE picket_anomalies_total"));
+    let line = format!(
+        "{} 1 # {{event_id=\"01JD3T7Q3Q0V8K2M5N6P7R8S9T\"}} 1 1700000001.5",
+        file_high("web")
+    );
+    assert!(text.lines().any(|l| l == line), "{text}");
+    assert!(text.contains("picket_build_info{revision=\"abc\",rustc=\"1.95.0\""));
+}
+
+#[test]
+fn the_agents_own_process_is_measured() {
+    let text = metrics(5000).text(Instant::now()).unwrap();
+    for name in [
+        "process_resident_memory_bytes ",
+        "process_open_fds ",
+        "process_threads ",
+    ] {
+        assert!(value(&text, name).unwrap() > 0.0, "{name}");
+    }
+    assert!(value(&text, "process_start_time_seconds ").unwrap() > 1.6e9);
+    assert!(value(&text, "process_cpu_seconds_total ").is_some());
+}
+
+#[test]
+fn families_are_in_order_and_told_once() {
+    let (metrics, now) = (metrics(5000), Instant::now());
+    metrics.container_seen(&container(1, "web"), now);
+    let text = metrics.text(now).unwrap();
+    let types = text.lines().filter(|line| line.starts_with("# TYPE"));
+    let types: Vec<_> = types.collect();
+    let mut sorted = types.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    assert_eq!(types, sorted);
+}
