@@ -1,6 +1,8 @@
 //! Metrics, OCSF log, HTTP API and page: how findings and the agent's own state leave the agent.
 
 pub mod metrics;
+pub mod ocsf;
 #[cfg(test)]
 mod sample;
+pub mod text;
 pub mod view;
