@@ -1,2 +1,7 @@
-//! Picket.
-fn main() {}
+//! The `picket` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    picket::cli::main(std::env::args_os())
+}

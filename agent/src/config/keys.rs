@@ -150,14 +150,16 @@ impl Key {
         format!("PICKET_{}", self.name.replace('.', "_").to_uppercase())
     }
 
+    /// Its value in `config`.
+    #[must_use]
+    pub fn value_of(&self, config: &Config) -> Value {
+        self.value_in(&config.value()).cloned().unwrap_or_default()
+    }
+
     /// Its built-in value.
     #[must_use]
     pub fn default_value(&self) -> Value {
-        let defaults = Config::default().value();
-        defaults
-            .pointer(&self.pointer())
-            .cloned()
-            .unwrap_or_default()
+        self.value_of(&Config::default())
     }
 
     pub(super) fn value_in<'v>(&self, document: &'v Value) -> Option<&'v Value> {

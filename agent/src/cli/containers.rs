@@ -1,0 +1,98 @@
+//! `picket containers`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::client::{Client, converse};
+use super::table::Table;
+use super::{Format, Global, output, time};
+use crate::export::view::ContainerView;
+
+/// List the watched containers and how far learning is
+#[derive(Args)]
+#[command(
+    after_help = "Exit codes: 0 listed, 1 the agent is not running, 2 wrong command line or configuration"
+)]
+pub(super) struct Containers {}
+
+impl Containers {
+    pub(super) fn run(&self, global: &Global) -> anyhow::Result<ExitCode> {
+        let client = Client::new(global)?;
+        let containers: Vec<ContainerView> =
+            converse(async { Ok(client.get("/api/v1/containers").await?) })?;
+        match global.output {
+            Format::Json => output::json(&containers)?,
+            Format::Text => output::text(&to_text(&containers))?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn to_text(containers: &[ContainerView]) -> String {
+    let mut table = Table::new([
+        "NAMESPACE",
+        "POD",
+        "CONTAINER",
+        "STATE",
+        "PHASE",
+        "REQUESTS",
+        "FINDINGS",
+        "LOST",
+        "SINCE",
+        "BASELINE",
+        "IMAGE",
+    ]);
+    for container in containers {
+        table.row([
+            container.namespace.clone(),
+            container.pod.clone(),
+            container.container.clone(),
+            state(container),
+            container.phase.clone(),
+            container.requests.to_string(),
+            container.findings.to_string(),
+            container.events_lost.to_string(),
+            time::from_millis(container.discovered_ms),
+            container.baseline_id.clone(),
+            container.image.clone(),
+        ]);
+    }
+    match table.is_empty() {
+        true => "no container is watched; see the setting `watch`\n".to_owned(),
+        false => table.to_text(),
+    }
+}
+
+fn state(container: &ContainerView) -> String {
+    match container.state.as_str() {
+        "learning" => format!("learning {:.0}%", container.progress * 100.0),
+        state => state.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_a_container() {
+        assert!(to_text(&[]).starts_with("no container is watched"));
+        let text = to_text(&[ContainerView {
+            namespace: "docker".to_owned(),
+            pod: "llm".to_owned(),
+            container: "llm".to_owned(),
+            state: "learning".to_owned(),
+            progress: 0.256,
+            phase: "serve".to_owned(),
+            image: "srv:\u{1b}[1m".to_owned(),
+            ..ContainerView::default()
+        }]);
+        assert_eq!(text.lines().count(), 2);
+        assert!(
+            text.contains("docker     llm  llm        learning 26%  serve"),
+            "{text}"
+        );
+        assert!(!text.contains('\u{1b}'));
+    }
+}
