@@ -14,7 +14,6 @@ mod output;
 mod run;
 mod status;
 mod table;
-mod time;
 mod version;
 
 use std::ffi::OsString;

@@ -7,7 +7,8 @@ use clap::Subcommand;
 
 use super::client::{Client, converse};
 use super::table::Table;
-use super::{Format, Global, output, time};
+use super::{Format, Global, output};
+use crate::export::text::{duration, printable, time};
 use crate::export::view::{BaselineView, FactView};
 
 /// Look at what was learned
@@ -81,7 +82,7 @@ fn list(baselines: &[BaselineView]) -> String {
             baseline.container.clone(),
             baseline.state.clone(),
             baseline.version.to_string(),
-            time::length(baseline.container_seconds),
+            duration(baseline.container_seconds),
             baseline.requests.to_string(),
             baseline.replicas.to_string(),
             baseline.image_digest.chars().take(19).collect(),
@@ -94,9 +95,7 @@ fn list(baselines: &[BaselineView]) -> String {
 }
 
 fn show(baseline: &BaselineView) -> String {
-    let mut text = String::new();
-    let _ = writeln!(
-        text,
+    let identity = format!(
         "{} {} of {}/{}/{}, version {}",
         baseline.state,
         baseline.id,
@@ -105,18 +104,20 @@ fn show(baseline: &BaselineView) -> String {
         baseline.container,
         baseline.version
     );
-    let _ = writeln!(text, "image {}", baseline.image_digest);
-    let _ = writeln!(
-        text,
+    let exposure = format!(
         "learned since {} from {} observed, {} requests, {} windows, {} replicas; {} events lost",
-        time::from_secs(baseline.created_s),
-        time::length(baseline.container_seconds),
+        time(baseline.created_s.saturating_mul(1_000)),
+        duration(baseline.container_seconds),
         baseline.requests,
         baseline.windows,
         baseline.replicas,
         baseline.events_lost
     );
-    let mut text = output::printable(&text);
+    let mut text = format!(
+        "{}\nimage {}\n{exposure}\n",
+        printable(&identity),
+        printable(&baseline.image_digest)
+    );
     let mut families = Table::new(["PHASE", "FAMILY", "STATE", "FACTS", "STILL WAITS FOR"]);
     for family in &baseline.families {
         families.row([
@@ -147,7 +148,7 @@ fn facts(facts: &[FactView]) -> Table<6> {
             fact.family.clone(),
             fact.origin.clone(),
             fact.count.to_string(),
-            time::from_secs(fact.last_s),
+            time(fact.last_s.saturating_mul(1_000)),
             fact.value.clone(),
         ]);
     }
@@ -188,7 +189,7 @@ mod tests {
         assert_eq!(list(std::slice::from_ref(&baseline)).lines().count(), 2);
         let text = show(&baseline);
         assert!(text.starts_with("active ab of "), "{text}");
-        assert!(text.contains("from 1h 6m observed"), "{text}");
+        assert!(text.contains("from 1 h 6 min observed"), "{text}");
         let learned = text.find("tcp 10.0.0.7:443");
         let pending = text.find("waits for approval:");
         assert!(

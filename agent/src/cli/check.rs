@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::{Format, Global, output};
 use crate::check::{self, Host, Level, Line, Report};
+use crate::export::text::printable;
 
 /// Say what works on this machine, what does not, and what to do about it
 #[derive(Args)]
@@ -58,7 +59,7 @@ fn to_text(report: &Report) -> String {
 
 fn row(line: &Line, width: usize) -> String {
     let level = line.level.name();
-    let (what, finding) = (&line.what, output::printable(&line.finding));
+    let (what, finding) = (&line.what, printable(&line.finding));
     match line.advice.as_str() {
         "" => format!("{level:4}  {what:width$}  {finding}\n"),
         advice => format!("{level:4}  {what:width$}  {finding} -> {advice}\n"),

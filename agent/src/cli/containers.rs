@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::client::{Client, converse};
 use super::table::Table;
-use super::{Format, Global, output, time};
+use super::{Format, Global, output};
+use crate::export::text::time;
 use crate::export::view::ContainerView;
 
 /// List the watched containers and how far learning is
@@ -53,7 +54,7 @@ fn to_text(containers: &[ContainerView]) -> String {
             container.requests.to_string(),
             container.findings.to_string(),
             container.events_lost.to_string(),
-            time::from_millis(container.discovered_ms),
+            time(container.discovered_ms),
             container.baseline_id.clone(),
             container.image.clone(),
         ]);

@@ -1,16 +1,18 @@
 //! `picket events`.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use jiff::Timestamp;
 
 use super::client::{Client, converse};
-use super::{Format, Global, output, time};
+use super::{Format, Global, output};
+use crate::config::Period;
 use crate::detect::finding::{Class, Severity};
+use crate::export::text::block;
 use crate::export::view::finding::{FindingFilter, FindingView};
 
 /// Show findings, oldest first
@@ -32,7 +34,7 @@ pub(super) struct Events {
     #[arg(short, long, value_name = "NAMESPACE")]
     namespace: Option<String>,
     /// Only findings since then: 30s, 5m, 2h, 1d, or 2026-01-31T12:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = time::since)]
+    #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<i64>,
     /// At most this many, the newest
     #[arg(long, value_name = "NUMBER")]
@@ -47,6 +49,19 @@ fn severity(name: String) -> Result<Severity, String> {
     let mut all = Severity::ALL.into_iter();
     all.find(|severity| severity.name() == name)
         .ok_or_else(|| format!("{name:?} is no severity"))
+}
+
+/// Unix milliseconds of an RFC 3339 time, or of a period before now.
+fn since(text: &str) -> Result<i64, String> {
+    if let Ok(period) = text.parse::<Period>() {
+        let millis = i64::try_from(period.duration().as_millis()).unwrap_or(i64::MAX);
+        return Ok(Timestamp::now().as_millisecond().saturating_sub(millis));
+    }
+    text.parse::<Timestamp>()
+        .map(Timestamp::as_millisecond)
+        .map_err(|_| {
+            "write how long ago (30s, 5m, 2h, 1d) or a time (2026-01-31T12:00:00Z)".to_owned()
+        })
 }
 
 impl Events {
@@ -100,31 +115,29 @@ impl Events {
 fn print(finding: &FindingView, format: Format) -> std::io::Result<()> {
     match format {
         Format::Json => output::json_line(finding),
-        Format::Text => output::text(&to_text(finding)),
+        Format::Text => output::text(&block(finding)),
     }
 }
 
-fn to_text(finding: &FindingView) -> String {
-    let mut text = String::new();
-    let _ = writeln!(
-        text,
-        "{} {} {} {}/{}/{}: {}",
-        time::from_millis(finding.time_ms),
-        finding.severity,
-        finding.class,
-        finding.namespace,
-        finding.pod,
-        finding.container,
-        finding.title
-    );
-    for (name, value) in [
-        ("observed", &finding.observed),
-        ("expected", &finding.expected),
-        ("next", &finding.next_step),
-    ] {
-        if !value.is_empty() {
-            let _ = writeln!(text, "    {name:8}  {value}");
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn since_takes_times_and_periods() {
+        assert_eq!(since("2023-11-14T22:13:20Z"), Ok(1_700_000_000_000));
+        let hour = since("1h").unwrap();
+        let now = Timestamp::now().as_millisecond();
+        assert!((now - 3_600_000 - hour).abs() < 60_000);
+        assert!(since("yesterday").unwrap_err().contains("30s"));
+        since("213503982334d").unwrap();
+    }
+
+    #[test]
+    fn every_severity_can_be_asked_for() {
+        for expected in Severity::ALL {
+            assert_eq!(severity(expected.name().to_owned()), Ok(expected));
         }
     }
-    output::printable(&text)
 }

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::client::{Client, converse};
-use super::{Format, Global, output, time};
+use super::{Format, Global, output};
+use crate::export::text::{printable, time};
 use crate::export::view::Status;
 
 /// Show the running agent: what is attached, counted, lost and missing
@@ -31,6 +32,7 @@ impl StatusQuery {
 fn to_text(status: &Status) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: &dyn Display| {
+        let value = printable(&value.to_string());
         let _ = writeln!(text, "{name:12}  {value}");
     };
     line("version", &status.version);
@@ -38,7 +40,7 @@ fn to_text(status: &Status) -> String {
         "host",
         &format_args!("{}, kernel {}", status.hostname, status.kernel),
     );
-    line("started", &time::from_millis(status.started_ms));
+    line("started", &time(status.started_ms));
     line("listen", &or_none(&status.listen));
     line("state_dir", &or_none(&status.state_dir));
     let attached = status.probes.iter().filter(|probe| probe.attached).count();
@@ -60,7 +62,7 @@ fn to_text(status: &Status) -> String {
             &format_args!("{}: {}", degraded.what, degraded.reason),
         );
     }
-    output::printable(&text)
+    text
 }
 
 fn or_none(text: &str) -> &str {

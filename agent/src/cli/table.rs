@@ -1,6 +1,6 @@
 //! Aligned columns.
 
-use super::output::printable;
+use crate::export::text::printable;
 
 /// A header and rows of cells, each column as wide as its widest cell.
 pub(super) struct Table<const COLUMNS: usize> {
@@ -14,11 +14,11 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
         }
     }
 
-    /// Adds a row; control characters and line breaks are replaced, an empty cell becomes `-`.
+    /// Adds a row; control characters and line breaks are escaped, an empty cell becomes `-`.
     pub(super) fn row(&mut self, cells: [String; COLUMNS]) {
         let cells = cells.map(|cell| match cell.is_empty() {
             true => "-".to_owned(),
-            false => printable(&cell).replace('\n', " "),
+            false => printable(&cell),
         });
         self.rows.push(cells);
     }
@@ -55,12 +55,16 @@ mod tests {
     fn columns_are_aligned() {
         let mut table = Table::new(["NAME", "N", "REST"]);
         assert!(table.is_empty());
-        table.row(["ä".to_owned(), "10".to_owned(), "two\nlines".to_owned()]);
+        table.row([
+            "ä".to_owned(),
+            "10".to_owned(),
+            "two\n\u{1b}lines".to_owned(),
+        ]);
         table.row(["longer".to_owned(), String::new(), String::new()]);
         assert!(!table.is_empty());
         assert_eq!(
             table.to_text(),
-            "NAME    N   REST\nä       10  two lines\nlonger  -   -\n"
+            "NAME    N   REST\nä       10  two\\n\\u{1b}lines\nlonger  -   -\n"
         );
     }
 }
