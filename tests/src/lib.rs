@@ -1,1 +1,12 @@
-//! Harness of the end-to-end tests.
+//! Harness of the end-to-end tests and the demo: real containers, the real agent, real traffic.
+//!
+//! Everything it starts carries the label [`docker::RUN_LABEL`] of its run and is gone when its value is dropped.
+
+pub mod agent;
+pub mod docker;
+pub mod http;
+pub mod image;
+pub mod load;
+pub mod metrics;
+pub mod model_server;
+pub mod wait;

@@ -2,7 +2,10 @@
 
 mod apt;
 mod cargo;
+mod engine;
 mod setup;
+mod supervise;
+mod test;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -30,6 +33,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Run every check and test, those with real containers included.
+    Test,
 }
 
 fn main() -> ExitCode {
@@ -54,6 +59,7 @@ fn perform(task: Task) -> Result<ExitCode> {
             cargo::build_agent()?;
             return Err(cargo::exec_agent(&arguments));
         }
+        Task::Test => return test::test(),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,9 +8,11 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use ebpf_build::toolchain::{self, OLDEST_RUST};
 use ebpf_build::{TOOLS_DIR, linker};
+use picket_tests::image;
 
 use crate::apt;
 use crate::cargo::{cargo, complete, is_root};
+use crate::engine::Engine;
 
 const BPF_FILE_SYSTEM: &str = "/sys/fs/bpf";
 
@@ -35,6 +37,22 @@ pub fn probe() -> Result<()> {
     provide_linker()?;
     mount_bpf_file_system();
     Ok(())
+}
+
+/// Provides an engine to run containers in, and what making their images needs.
+///
+/// # Errors
+/// When a part is missing and cannot be provided; the message says how to.
+pub fn containers() -> Result<Engine> {
+    let missing: Vec<&str> = image::BUILD_COMMANDS
+        .iter()
+        .filter(|(command, _)| !apt::on_path(command))
+        .map(|(_, package)| *package)
+        .collect();
+    if !missing.is_empty() {
+        apt::install(&missing, "to make the images of the tests' containers")?;
+    }
+    Engine::provide()
 }
 
 fn provide_toolchain() -> Result<()> {

@@ -1,0 +1,175 @@
+//! A small HTTP/1.1 client over one kept connection.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// No answer here is larger.
+const MAX_BODY: usize = 64 << 20;
+
+/// An answer.
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// Body, as text.
+    pub body: String,
+}
+
+/// One connection to a server.
+pub struct Connection {
+    host: SocketAddr,
+    reader: BufReader<TcpStream>,
+}
+
+impl Connection {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When nothing listens there.
+    pub fn open(host: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect_timeout(&host, TIMEOUT)
+            .with_context(|| format!("cannot connect to {host}"))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            host,
+            reader: BufReader::new(stream),
+        })
+    }
+
+    /// Sends a request and reads the answer; a body makes it a POST of JSON.
+    ///
+    /// # Errors
+    /// When the connection breaks or the answer is not HTTP.
+    pub fn request(&mut self, path: &str, body: Option<&str>) -> Result<Answer> {
+        let head = match body {
+            None => format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", self.host),
+            Some(body) => format!(
+                "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                self.host,
+                body.len()
+            ),
+        };
+        self.reader.get_mut().write_all(head.as_bytes())?;
+        read_answer(&mut self.reader).with_context(|| format!("{} {path}", self.host))
+    }
+}
+
+/// Gets a page over a connection of its own.
+///
+/// # Errors
+/// When there is no answer, or one other than 200.
+pub fn get(host: SocketAddr, path: &str) -> Result<String> {
+    let answer = Connection::open(host)?.request(path, None)?;
+    match answer.status {
+        200 => Ok(answer.body),
+        status => bail!("{host}{path} answered {status}: {}", answer.body),
+    }
+}
+
+fn read_answer(reader: &mut impl BufRead) -> Result<Answer> {
+    let status_line = read_line(reader)?;
+    let status = status_line
+        .strip_prefix("HTTP/1.")
+        .and_then(|rest| rest.split(' ').nth(1)?.parse().ok())
+        .with_context(|| format!("not an HTTP answer: {status_line:?}"))?;
+    let mut length = 0;
+    let mut chunked = false;
+    loop {
+        let line = read_line(reader)?.to_ascii_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().context("content-length")?;
+        } else if let Some(value) = line.strip_prefix("transfer-encoding:") {
+            chunked = value.trim() == "chunked";
+        }
+    }
+    let body = if chunked {
+        read_chunks(reader)?
+    } else {
+        read_exactly(reader, length)?
+    };
+    Ok(Answer {
+        status,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    })
+}
+
+fn read_chunks(reader: &mut impl BufRead) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let size = usize::from_str_radix(&read_line(reader)?, 16).context("size of a chunk")?;
+        body.extend(read_exactly(reader, size)?);
+        read_line(reader)?;
+        if size == 0 {
+            return Ok(body);
+        }
+    }
+}
+
+fn read_exactly(reader: &mut impl Read, length: usize) -> Result<Vec<u8>> {
+    if length > MAX_BODY {
+        bail!("an answer of {length} bytes is more than expected");
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    Ok(body)
+}
+
+fn read_line(reader: &mut impl BufRead) -> Result<String> {
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    if !line.ends_with('\n') {
+        bail!("the connection ended early");
+    }
+    Ok(line.trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        reason = "tests"
+    )]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn reads_an_answer_with_a_length_and_one_in_chunks() {
+        let plain = b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone";
+        let answer = read_answer(&mut &plain[..]).unwrap();
+        assert_eq!((answer.status, answer.body.as_str()), (404, "gone"));
+        let chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+        let answer = read_answer(&mut &chunks[..]).unwrap();
+        assert_eq!((answer.status, answer.body.as_str()), (200, "abcde"));
+    }
+
+    #[test]
+    fn refuses_what_ends_early() {
+        for text in [
+            "",
+            "HTTP/1.1 200 OK\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nab",
+        ] {
+            assert!(read_answer(&mut text.as_bytes()).is_err(), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read_answer(&mut &bytes[..]);
+            let _ = read_answer(&mut &[b"HTTP/1.1 200 OK\r\n".as_slice(), &bytes].concat()[..]);
+        }
+    }
+}
