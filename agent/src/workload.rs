@@ -1,5 +1,11 @@
 //! From a cgroup to a named container: paths, OCI bundles, Docker, procfs; and which containers are watched.
 
+pub mod bounded_file;
+pub mod bundle;
 pub mod cgroup_path;
 pub mod container;
+pub mod docker;
 pub mod hierarchy;
+pub mod image;
+pub mod kubernetes;
+pub mod lookups;
