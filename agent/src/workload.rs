@@ -1,5 +1,6 @@
 //! From a cgroup to a named container: paths, OCI bundles, Docker, procfs; and which containers are watched.
 
+pub mod baseline_key;
 pub mod bounded_file;
 pub mod bundle;
 pub mod cgroup_path;
@@ -9,3 +10,4 @@ pub mod hierarchy;
 pub mod image;
 pub mod kubernetes;
 pub mod lookups;
+pub mod resolve;

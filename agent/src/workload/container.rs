@@ -69,3 +69,36 @@ pub struct Container {
     /// When the container was discovered, Unix milliseconds.
     pub discovered_ms: i64,
 }
+
+/// `Container::workload_kind` of what no Kubernetes runs.
+pub const OUTSIDE_KUBERNETES: &str = "Container";
+
+impl Container {
+    /// Whether the container is known to belong to a Kubernetes pod.
+    #[must_use]
+    pub fn in_kubernetes(&self) -> bool {
+        self.workload_kind != OUTSIDE_KUBERNETES
+    }
+}
+
+/// A container of Docker without an image, for tests to change.
+#[cfg(test)]
+pub(super) fn sample() -> Container {
+    Container {
+        cgroup: CgroupId(7),
+        id: "4d4b49dcf9104400e66aa22582cdf6ecfb6ffefaa942fb18f630207343b39000".to_owned(),
+        runtime: Runtime::Docker,
+        namespace: "docker".to_owned(),
+        pod: "my-server".to_owned(),
+        pod_uid: String::new(),
+        name: "my-server".to_owned(),
+        workload: "my-server".to_owned(),
+        workload_kind: OUTSIDE_KUBERNETES.to_owned(),
+        image: String::new(),
+        image_digest: String::new(),
+        labels: std::collections::BTreeMap::new(),
+        devices: Vec::new(),
+        source: "path".to_owned(),
+        discovered_ms: 0,
+    }
+}

@@ -1,0 +1,233 @@
+//! Puts a container's identity together from its cgroup path, its OCI bundle and the Docker engine.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::bundle::{self, Bundle, Location};
+use super::cgroup_path::{self, CgroupContainer};
+use super::container::{Container, OUTSIDE_KUBERNETES, Runtime};
+use super::docker::{self, Details};
+use super::image;
+use super::kubernetes::{self, PodContainer};
+use super::lookups::{Lookups, Source};
+use crate::observe::event::CgroupId;
+
+/// Podman's Docker-compatible API.
+const PODMAN_SOCKET: &str = "/run/podman/podman.sock";
+
+/// How much of a container id serves as its name where nothing better is known, as the runtimes' tools show it.
+const SHORT_ID: usize = 12;
+
+/// Finds out which container a cgroup is.
+#[derive(Debug)]
+pub struct Resolver {
+    locations: Vec<Location>,
+    docker_socket: PathBuf,
+    lookups: Lookups,
+}
+
+impl Resolver {
+    /// A resolver that looks for bundles in the runtimes' default folders and in `runtime_dirs`, and asks the Docker
+    /// engine at `docker_socket`, if there is one.
+    #[must_use]
+    pub fn new(runtime_dirs: &[PathBuf], docker_socket: impl Into<PathBuf>) -> Self {
+        Self {
+            locations: bundle::locations(runtime_dirs),
+            docker_socket: docker_socket.into(),
+            lookups: Lookups::default(),
+        }
+    }
+
+    /// How often each source was asked, and how often it failed.
+    #[must_use]
+    pub const fn lookups(&self) -> &Lookups {
+        &self.lookups
+    }
+
+    /// The container to which the cgroup at `path` belongs. Never fails: what no source knows stays as the path has
+    /// it, and `Container::source` says where the identity came from. Takes little more than [`docker::TIMEOUT`] at
+    /// most.
+    pub async fn resolve(&self, cgroup: CgroupId, path: &str) -> Container {
+        let known = match cgroup_path::parse(path) {
+            Some(by_path) => self.look_up(by_path).await,
+            None => Known::nothing(path),
+        };
+        known.container(cgroup, jiff::Timestamp::now().as_millisecond())
+    }
+
+    async fn look_up(&self, by_path: CgroupContainer) -> Known {
+        let bundle = self.bundle(&by_path.id).await;
+        let runtime = match bundle.as_ref().map(|bundle| bundle.runtime) {
+            None | Some(Runtime::Unknown) => by_path.runtime,
+            Some(runtime) => runtime,
+        };
+        let details = self.details(runtime, &by_path.id, bundle.as_ref()).await;
+        Known {
+            by_path,
+            runtime,
+            bundle,
+            details,
+        }
+    }
+
+    async fn bundle(&self, id: &str) -> Option<Bundle> {
+        let found = bundle::find(&self.locations, id)
+            .await
+            .unwrap_or_else(|error| {
+                tracing::warn!(container = id, %error, "Cannot use the container's bundle");
+                None
+            });
+        self.lookups.count(Source::Bundle, found.is_some());
+        found
+    }
+
+    async fn details(
+        &self,
+        runtime: Runtime,
+        id: &str,
+        bundle: Option<&Bundle>,
+    ) -> Option<Details> {
+        let socket = match runtime {
+            Runtime::Docker | Runtime::Unknown => self.docker_socket.as_path(),
+            Runtime::Podman => Path::new(PODMAN_SOCKET),
+            Runtime::Containerd | Runtime::CriO => return None,
+        };
+        // Docker must know its own containers; another runtime's are no failure.
+        let mut failed = runtime == Runtime::Docker;
+        let mounts = bundle.map_or(&[][..], |bundle| &bundle.mounts);
+        let record = docker::read_record(mounts, id).await.unwrap_or_else(|error| {
+            tracing::warn!(container = id, %error, "Cannot use the engine's record, asking the engine");
+            None
+        });
+        let details = match record {
+            Some(details) => Some(details),
+            None => docker::inspect(socket, id, docker::TIMEOUT)
+                .await
+                .unwrap_or_else(|error| {
+                    tracing::warn!(container = id, %error, "Cannot ask the engine about the container");
+                    failed = true;
+                    None
+                }),
+        };
+        self.lookups
+            .count(Source::Docker, details.is_some() || !failed);
+        details
+    }
+}
+
+/// What the sources say about one container.
+struct Known {
+    by_path: CgroupContainer,
+    runtime: Runtime,
+    bundle: Option<Bundle>,
+    details: Option<Details>,
+}
+
+impl Known {
+    /// A cgroup that is no known runtime's goes by the last part of its path.
+    fn nothing(path: &str) -> Self {
+        let name = path.trim_end_matches('/').rsplit('/').next();
+        Self {
+            by_path: CgroupContainer {
+                id: name.unwrap_or_default().to_owned(),
+                runtime: Runtime::Unknown,
+                pod_uid: None,
+                qos: None,
+                nested: false,
+            },
+            runtime: Runtime::Unknown,
+            bundle: None,
+            details: None,
+        }
+    }
+
+    fn container(self, cgroup: CgroupId, discovered_ms: i64) -> Container {
+        let labels = self.labels();
+        let pod = kubernetes::pod_container(&labels);
+        let source = match (&self.details, &pod) {
+            (Some(_), _) => "docker",
+            (None, Some(_)) => "bundle",
+            (None, None) => "path",
+        };
+        let (name, image, image_id) = self.details.map_or_else(
+            || (short(&self.by_path.id), String::new(), String::new()),
+            |details| (details.name, details.image, details.image_id),
+        );
+        let mut container = Container {
+            cgroup,
+            id: self.by_path.id,
+            runtime: self.runtime,
+            namespace: self.runtime.name().to_owned(),
+            pod: name.clone(),
+            pod_uid: self.by_path.pod_uid.unwrap_or_default(),
+            name: name.clone(),
+            workload: name,
+            workload_kind: OUTSIDE_KUBERNETES.to_owned(),
+            image,
+            image_digest: image_id,
+            labels,
+            devices: self.bundle.map(|bundle| bundle.devices).unwrap_or_default(),
+            source: source.to_owned(),
+            discovered_ms,
+        };
+        if let Some(pod) = pod {
+            place(&mut container, pod);
+        }
+        if container.image_digest.is_empty()
+            && let Some(digest) = image::digest(&container.image)
+        {
+            container.image_digest = digest.to_owned();
+        }
+        container
+    }
+
+    /// Annotations and labels. An image brings labels of its own; it must not be able to claim a place in Kubernetes,
+    /// or to pass for a sandbox that nobody watches.
+    fn labels(&self) -> BTreeMap<String, String> {
+        let in_pod = self.by_path.pod_uid.is_some();
+        let kubernetes_runtime = matches!(self.runtime, Runtime::Containerd | Runtime::CriO);
+        let annotations = self.bundle.iter().flat_map(|bundle| &bundle.annotations);
+        let annotations = annotations
+            .filter(|(key, _)| kubernetes_runtime || in_pod || !kubernetes::is_reserved(key));
+        let labels = self.details.iter().flat_map(|details| &details.labels);
+        let labels = labels.filter(|(key, _)| {
+            !kubernetes::is_reserved(key) || (in_pod && kubernetes::is_docker_key(key))
+        });
+        annotations
+            .chain(labels)
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
+    }
+}
+
+/// Gives a container its place in Kubernetes.
+fn place(container: &mut Container, pod: PodContainer) {
+    let (workload, kind) = kubernetes::workload(&pod.pod);
+    container.workload = workload.to_owned();
+    container.workload_kind = kind.to_owned();
+    container.namespace = pod.namespace;
+    container.pod = pod.pod;
+    replace_known(&mut container.pod_uid, pod.pod_uid);
+    replace_known(&mut container.name, pod.container);
+    replace_known(&mut container.image, pod.image);
+    replace_known(&mut container.image_digest, pod.image_digest);
+}
+
+fn replace_known(field: &mut String, value: String) {
+    if !value.is_empty() {
+        *field = value;
+    }
+}
+
+/// A hash in short, a name that a person gave in full.
+fn short(id: &str) -> String {
+    let length = if image::is_sha256(id) {
+        SHORT_ID
+    } else {
+        usize::MAX
+    };
+    id.chars().take(length).collect()
+}
+
+#[cfg(test)]
+mod tests;
