@@ -9,7 +9,6 @@ mod error;
 mod keys;
 pub mod limits;
 mod period;
-mod rule;
 mod schema;
 mod yaml;
 
@@ -23,11 +22,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::workload::selection::Rule;
+
 pub use choice::{FindingsLog, NeverLearn};
 pub use error::{ConfigError, Place};
 pub use keys::{KEYS, Key, Kind};
 pub use period::Period;
-pub use rule::Rule;
 pub use schema::schema;
 
 /// Where the configuration is read from when no `--config` is given.
@@ -53,7 +53,7 @@ pub struct Config {
     #[serde(deserialize_with = "limits::max_containers")]
     pub max_containers: u32,
     /// Which containers are model servers; the first rule that matches decides.
-    #[serde(deserialize_with = "limits::non_empty")]
+    #[serde(deserialize_with = "limits::rules")]
     pub watch: Vec<Rule>,
     /// When learning ends.
     pub learning: Learning,

@@ -7,45 +7,25 @@ use std::time::Duration;
 
 use super::{Host, Line};
 use crate::config::Config;
-
-/// Where runtimes keep the bundles of running containers.
-const STATE_DIRECTORIES: [(&str, &str); 6] = [
-    (
-        "containerd",
-        "/run/containerd/io.containerd.runtime.v2.task",
-    ),
-    ("k3s", "/run/k3s/containerd/io.containerd.runtime.v2.task"),
-    (
-        "docker",
-        "/run/docker/containerd/daemon/io.containerd.runtime.v2.task",
-    ),
-    ("cri-o", "/run/crio"),
-    (
-        "podman or cri-o",
-        "/run/containers/storage/overlay-containers",
-    ),
-    ("podman", "/var/lib/containers/storage/overlay-containers"),
-];
+use crate::workload::bundle;
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) fn check(host: &Host, config: &Config) -> Vec<Line> {
     let what = "runtime";
     let mut lines: Vec<Line> = docker(host, &config.docker_socket).into_iter().collect();
-    let known = STATE_DIRECTORIES
-        .iter()
-        .map(|(name, path)| (*name, Path::new(path)));
-    let own = config
-        .runtime_dirs
-        .iter()
-        .map(|path| ("runtime_dirs", path.as_path()));
-    for (name, path) in known.chain(own) {
-        if host.path(path).is_dir() {
-            lines.push(Line::ok(what, format!("{name}: {}", path.display())));
-        } else if name == "runtime_dirs" {
+    for location in bundle::locations(&config.runtime_dirs) {
+        let folder = location.folder();
+        if host.path(folder).is_dir() {
+            let name = location.runtime().name();
+            lines.push(Line::ok(what, format!("{name}: {}", folder.display())));
+        }
+    }
+    for path in &config.runtime_dirs {
+        if !host.path(path).is_dir() {
             lines.push(Line::warn(
                 what,
-                format!("{} of runtime_dirs is no directory", path.display()),
+                format!("{} of runtime_dirs is not a directory", path.display()),
                 "correct runtime_dirs in the configuration",
             ));
         }

@@ -46,7 +46,7 @@ fn machine() -> (TempDir, Host) {
         "sys/fs/cgroup/unified/picket/memory.max",
         "268435456\n",
     );
-    fs::create_dir_all(root.join("run/containerd/io.containerd.runtime.v2.task")).unwrap();
+    fs::create_dir_all(root.join("run/containerd/io.containerd.runtime.v2.task/k8s.io")).unwrap();
     fs::create_dir_all(root.join("var/lib/picket")).unwrap();
     let host = Host {
         root: root.to_owned(),

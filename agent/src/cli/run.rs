@@ -9,7 +9,7 @@ use clap::Args;
 use tracing_subscriber::EnvFilter;
 
 use super::Global;
-use crate::config::{KEYS, Level, Loaded};
+use crate::config::{Key, Level, Loaded};
 
 /// Variable with a filter for the agent's own messages (`debug`, `picket::probe=trace`), instead of `log.level`.
 const LOG_VARIABLE: &str = "PICKET_LOG";
@@ -51,8 +51,7 @@ impl Run {
             ("socket", "--socket", absolute(global.socket.as_ref())?),
         ];
         for (name, flag, text) in flags {
-            let key = KEYS.iter().find(|key| key.name == name);
-            if let (Some(key), Some(text)) = (key, text) {
+            if let (Some(key), Some(text)) = (Key::named(name), text) {
                 loaded.set_from_flag(key, flag, &text)?;
             }
         }
@@ -83,6 +82,28 @@ fn log_to_stderr(level: Level) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Hands over to the agent.
 fn start(_loaded: Loaded) -> anyhow::Result<ExitCode> {
     anyhow::bail!("this build has no agent yet")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn the_flags_set_settings() {
+        for name in ["listen", "window", "state_dir", "socket"] {
+            assert!(Key::named(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn relative_paths_are_resolved_against_the_callers_directory() {
+        let here = env::current_dir().unwrap();
+        let resolved = absolute(Some(&PathBuf::from("state"))).unwrap();
+        assert_eq!(resolved.as_deref(), here.join("state").to_str());
+        assert_eq!(absolute(None).unwrap(), None);
+    }
 }

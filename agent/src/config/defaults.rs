@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use super::{
     Budget, Config, FindingsLog, Granularity, Learning, Level, Log, Metrics, NeverLearn, Period,
-    rule,
 };
+use crate::workload::selection;
 
 impl Default for Config {
     fn default() -> Self {
@@ -16,7 +16,7 @@ impl Default for Config {
             socket: PathBuf::from("/run/picket/picket.sock"),
             window: Period::from_secs(5),
             max_containers: 128,
-            watch: rule::builtin(),
+            watch: selection::builtin(),
             learning: Learning::default(),
             budget: Budget::default(),
             allow: Vec::new(),

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
 use super::period::Period;
+use crate::workload::selection::{Rule, Selection};
 
 /// Window length. Shorter windows hold too little to judge, longer ones delay every finding.
 pub const WINDOW: RangeInclusive<Period> = Period::from_millis(100)..=Period::from_secs(300);
@@ -82,17 +83,16 @@ pub(super) fn absolute_list<'de, D: Deserializer<'de>>(
     }
 }
 
-/// A list with at least one entry.
-pub(super) fn non_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Vec<T>, D::Error> {
-    let list = Vec::<T>::deserialize(deserializer)?;
-    if list.is_empty() {
+/// Rules that can be used. Without any, nothing would be watched.
+pub(super) fn rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Rule>, D::Error> {
+    let rules = Vec::<Rule>::deserialize(deserializer)?;
+    if rules.is_empty() {
         return Err(Error::custom(
-            "the list is empty; leave the key out to get the built-in value",
+            "the list is empty, so nothing would be watched; leave the key out to get the built-in rules",
         ));
     }
-    Ok(list)
+    Selection::compile(&rules).map_err(Error::custom)?;
+    Ok(rules)
 }
 
 fn period<'de, D: Deserializer<'de>>(

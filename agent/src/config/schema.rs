@@ -90,8 +90,8 @@ mod tests {
         clippy::indexing_slicing,
         reason = "tests"
     )]
-    use super::super::Rule;
     use super::*;
+    use crate::workload::selection::Rule;
 
     #[test]
     fn every_setting_is_in_it_with_its_default() {

@@ -226,7 +226,11 @@ fn errors_in_a_file_name_place_key_cause_and_way_out() {
         ),
         (
             "watch: []\n",
-            ":1:8: watch: the list is empty; leave the key out to get the built-in value",
+            ":1:8: watch: the list is empty, so nothing would be watched; leave the key out to get the built-in rules",
+        ),
+        (
+            "watch: [{all: true, name: x}]\n",
+            ":1:8: watch: watch rule 1 has all: true and name; remove one of them",
         ),
         ("watch: all\n", ":1:8: watch: expected a list"),
         (

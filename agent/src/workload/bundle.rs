@@ -16,6 +16,20 @@ pub struct Location {
     runtime: Runtime,
 }
 
+impl Location {
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Who keeps it.
+    #[must_use]
+    pub const fn runtime(&self) -> Runtime {
+        self.runtime
+    }
+}
+
 /// State folders of containerd by default settings: its own, Docker's private one, and k3s'.
 const CONTAINERD_STATES: [&str; 3] = [
     "/run/containerd",
