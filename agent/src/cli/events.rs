@@ -112,7 +112,7 @@ impl Events {
     }
 }
 
-fn print(finding: &FindingView, format: Format) -> std::io::Result<()> {
+fn print(finding: &FindingView, format: Format) -> anyhow::Result<()> {
     match format {
         Format::Json => output::json_line(finding),
         Format::Text => output::text(&block(finding)),
