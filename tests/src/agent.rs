@@ -1,17 +1,18 @@
 //! The real agent, started as a user would, with a short window and a short time of learning.
 
-use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 use std::{env, io};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
+
+mod questions;
+
+pub use questions::Fact;
 
 use crate::http;
 use crate::metrics::Metrics;
@@ -32,16 +33,22 @@ pub fn program() -> PathBuf {
     )
 }
 
-/// Runs the agent's program to its end, for verbs other than `run` and for starts that must fail.
+/// Runs the agent's program to its end, for verbs other than `run` and for starts that must fail. One that does not
+/// end is ended after a while, with code 124. `wrapper` is a command to run it under, or nothing.
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn command(arguments: &[&str]) -> Result<Output> {
-    let program = program();
-    clean(Command::new(&program).args(arguments))
+pub fn command(wrapper: &[&str], arguments: &[&str]) -> Result<Output> {
+    let mut command = Command::new("timeout");
+    command
+        .arg("30")
+        .args(wrapper)
+        .arg(program())
+        .args(arguments);
+    clean(&mut command)
         .stdin(Stdio::null())
         .output()
-        .with_context(|| format!("cannot run {}", program.display()))
+        .with_context(|| format!("cannot run {command:?}"))
 }
 
 /// The settings in the caller's environment are not the test's.
@@ -87,6 +94,15 @@ impl Home {
         Ok(home)
     }
 
+    /// The configuration.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn configuration(&self) -> Result<String> {
+        let path = self.config();
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    }
+
     /// Replaces the configuration.
     ///
     /// # Errors
@@ -108,6 +124,36 @@ impl Home {
         self.dir.path().join("state")
     }
 
+    /// The findings that agents here have logged: the JSON lines of their standard output.
+    #[must_use]
+    pub fn findings(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.output()).unwrap_or_default();
+        let parsed = text.lines().map(serde_json::from_str);
+        parsed.filter_map(Result::ok).collect()
+    }
+
+    /// What agents here have printed, for the message of a failed test.
+    #[must_use]
+    pub fn evidence(&self) -> String {
+        let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+        format!(
+            "--- the agent's findings\n{}--- the agent's log\n{}---",
+            read(&self.output()),
+            read(&self.log())
+        )
+    }
+
+    /// Standard output of the agents, where the findings go.
+    fn output(&self) -> PathBuf {
+        self.dir.path().join("findings.jsonl")
+    }
+
+    /// Standard error of the agents.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.dir.path().join("agent.log")
+    }
+
     /// Where the agent's command line reaches it.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
@@ -115,39 +161,40 @@ impl Home {
     }
 }
 
+fn append(path: &Path) -> Result<File> {
+    let file = File::options().create(true).append(true).open(path);
+    file.with_context(|| format!("cannot write {}", path.display()))
+}
+
 fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
-/// A running agent; stopped when dropped. Where a test panics, what the agent printed is shown.
+/// A running agent; stopped when dropped.
 pub struct Agent {
     child: Child,
     listen: SocketAddr,
-    stdout: Captured,
-    stderr: Captured,
 }
 
 impl Agent {
     /// Starts the agent in a home and waits until it is ready.
     ///
     /// # Errors
-    /// When it does not become ready: with what it printed.
+    /// When it does not become ready: with what it logged.
     pub fn start(home: &Home) -> Result<Self> {
         let program = program();
-        let mut child = clean(
+        let child = clean(
             Command::new(&program)
                 .arg("run")
                 .arg("--config")
                 .arg(home.config()),
         )
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stdout(append(&home.output())?)
+        .stderr(append(&home.log())?)
         .spawn()
         .with_context(|| format!("cannot run {}", program.display()))?;
         let mut agent = Self {
-            stdout: Captured::read(child.stdout.take()),
-            stderr: Captured::read(child.stderr.take()),
             child,
             listen: home.listen,
         };
@@ -159,10 +206,10 @@ impl Agent {
         });
         let problem = match ready {
             Ok(Ok(())) => return Ok(agent),
-            Ok(Err(status)) => anyhow::anyhow!("the agent ended ({status})"),
+            Ok(Err(status)) => anyhow!("the agent ended ({status})"),
             Err(error) => error,
         };
-        Err(problem.context(agent.stderr.text()))
+        Err(problem.context(home.evidence()))
     }
 
     /// A scrape of its metrics.
@@ -180,22 +227,6 @@ impl Agent {
     pub fn api(&self, path: &str) -> Result<Value> {
         let body = http::get(self.listen, &format!("/api/v1/{path}"))?;
         serde_json::from_str(&body).with_context(|| format!("/api/v1/{path} is not JSON: {body}"))
-    }
-
-    /// The findings it has logged: the JSON lines of its standard output.
-    #[must_use]
-    pub fn findings(&self) -> Vec<Value> {
-        let lines = self.stdout.lines();
-        let parsed = lines
-            .iter()
-            .filter_map(|line| serde_json::from_str(line).ok());
-        parsed.collect()
-    }
-
-    /// What it has printed on standard error.
-    #[must_use]
-    pub fn log(&self) -> String {
-        self.stderr.text()
     }
 
     /// Ends it as a service manager does, and returns how it ended.
@@ -225,46 +256,9 @@ impl Agent {
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        if thread::panicking() {
-            eprintln!("--- the agent's findings\n{}", self.stdout.text());
-            eprintln!("--- the agent's log\n{}", self.stderr.text());
-        }
         let ended = matches!(self.child.try_wait(), Ok(Some(_)));
         if !ended && self.stop().is_err() {
             let _ = self.kill();
         }
-    }
-}
-
-/// A stream read line by line in the background, until its last writer is gone.
-struct Captured {
-    lines: Arc<Mutex<Vec<String>>>,
-}
-
-impl Captured {
-    fn read(stream: Option<impl Read + Send + 'static>) -> Self {
-        let captured = Self {
-            lines: Arc::default(),
-        };
-        if let Some(stream) = stream {
-            let lines = Arc::clone(&captured.lines);
-            thread::spawn(move || {
-                for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                    lines
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push(line);
-                }
-            });
-        }
-        captured
-    }
-
-    fn lines(&self) -> MutexGuard<'_, Vec<String>> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn text(&self) -> String {
-        self.lines().join("\n")
     }
 }

@@ -43,17 +43,34 @@ pub fn provide(name: &str) -> Result<String> {
     Ok(tag)
 }
 
-/// Another image of the same content but with an id of its own, as a new build of a workload has.
-///
-/// # Errors
-/// When the engine refuses.
-pub fn variant(image: &str, name: &str) -> Result<String> {
-    let tag = format!("picket/variant:{name}");
-    let container = docker(&["create", image, "true"])?;
-    let label = format!("LABEL variant={name}");
-    let committed = docker(&["commit", "--change", &label, &container, &tag]);
-    docker(&["rm", &container])?;
-    committed.map(|_| tag)
+/// An image of the same content as another but with an id of its own, as a new build of a workload has; removed when
+/// dropped.
+pub struct Variant {
+    /// Its tag.
+    pub tag: String,
+}
+
+impl Variant {
+    /// Makes one.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn create(image: &str, name: &str) -> Result<Self> {
+        let tag = format!("picket/{name}:1");
+        let container = docker(&["create", image, "true"])?;
+        let label = format!("LABEL variant={name}");
+        let committed = docker(&["commit", "--change", &label, &container, &tag]);
+        docker(&["rm", &container])?;
+        committed.map(|_| Self { tag })
+    }
+}
+
+impl Drop for Variant {
+    fn drop(&mut self) {
+        if let Err(error) = docker(&["image", "rm", "--force", &self.tag]) {
+            eprintln!("cannot clean up: {error:#}");
+        }
+    }
 }
 
 fn recipes() -> PathBuf {

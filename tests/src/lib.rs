@@ -9,4 +9,5 @@ pub mod image;
 pub mod load;
 pub mod metrics;
 pub mod model_server;
+pub mod suite;
 pub mod wait;
