@@ -4,4 +4,6 @@
 
 pub mod event;
 pub mod fact;
+pub mod path;
+pub mod syscall;
 pub mod window;

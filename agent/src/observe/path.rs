@@ -1,0 +1,159 @@
+//! Paths in comparable form, and what a path by itself says about danger.
+//!
+//! A server opens `/tmp/tmpk3x9_a2b` today and `/tmp/tmp81_kqzu0` tomorrow; a baseline must know both as one. But what
+//! is folded together here is also where an intruder can hide, so folding is narrow: `*` stands within one component
+//! and only for what machines make (process ids, hashes, counters, dates, temporary names), and directories stay. Only
+//! reads of system trees fold whole trees: thousands of library files are one fact.
+
+mod glob;
+mod marks;
+mod name;
+
+#[cfg(test)]
+mod tests;
+
+use sha2::{Digest, Sha256};
+
+use super::event::Access;
+
+pub use marks::marks;
+
+/// Longest generalised path in bytes.
+pub const MAX_LENGTH: usize = 256;
+
+/// Trees that the image brings along, folded for reads.
+const SYSTEM_TREES: &[&str] = &[
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/usr/include",
+    "/usr/lib",
+    "/usr/lib32",
+    "/usr/lib64",
+    "/usr/libexec",
+    "/usr/libx32",
+    "/usr/local/include",
+    "/usr/local/lib",
+    "/usr/local/lib64",
+    "/usr/local/share",
+    "/usr/share",
+];
+
+/// Directories that package managers fill, wherever they are, folded for reads.
+const PACKAGE_DIRECTORIES: &[&str] = &["site-packages", "dist-packages", "node_modules"];
+
+/// Directories in whose names numbers and random parts are the rule, so that shorter ones count as such.
+const VOLATILE_TREES: &[&str] = &[
+    "/tmp", "/var/tmp", "/dev/shm", "/run", "/var/run", "/var/log",
+];
+
+/// The comparable form of a path: deterministic, idempotent and at most [`MAX_LENGTH`] bytes long.
+#[must_use]
+pub fn generalise(path: &str, access: Access) -> String {
+    if access == Access::Read
+        && let Some(tree) = folded_tree(path)
+    {
+        let marks = marks(path, access);
+        if !marks.model_file && !marks.secret_file {
+            return bounded(format!("{}/**", components(tree)));
+        }
+    }
+    bounded(components(path))
+}
+
+/// Does the path lie in `tree`, below it and not beside it?
+fn is_below(path: &str, tree: &str) -> bool {
+    path.strip_prefix(tree)
+        .is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// The part of the path that stands for all files below it, if it lies in such a tree.
+fn folded_tree(path: &str) -> Option<&str> {
+    if let Some(tree) = SYSTEM_TREES.iter().find(|tree| is_below(path, tree)) {
+        return Some(tree);
+    }
+    // One level below /sys keeps devices, file systems and kernel settings apart.
+    if let Some(rest) = path.strip_prefix("/sys/") {
+        let (subsystem, _) = rest.split_once('/')?;
+        return path.get(.."/sys/".len() + subsystem.len());
+    }
+    package_tree(path)
+}
+
+/// The part of the path up to and with its outermost package directory: `…/site-packages`, `…/lib/python3.11`.
+fn package_tree(path: &str) -> Option<&str> {
+    let mut end = 0;
+    let mut previous = "";
+    for component in path.split('/') {
+        end += component.len();
+        let is_last = end == path.len();
+        let is_library = previous == "lib" && component.starts_with("python3");
+        if !is_last && (is_library || PACKAGE_DIRECTORIES.contains(&component)) {
+            return path.get(..end);
+        }
+        previous = component;
+        end += 1;
+    }
+    None
+}
+
+/// The path with each component generalised.
+fn components(path: &str) -> String {
+    let in_proc = is_below(path, "/proc");
+    let volatile = VOLATILE_TREES.iter().any(|tree| is_below(path, tree))
+        || path.split('/').any(|component| component == ".cache");
+    let raw: Vec<&str> = path.split('/').collect();
+    let mut names: Vec<String> = raw
+        .iter()
+        .map(|name| name::generalise(name, volatile))
+        .collect();
+    if in_proc
+        && let Some(process) = names.get_mut(2)
+        && (process == "self" || process == "thread-self")
+    {
+        "*".clone_into(process);
+    }
+    // Stores keyed by hash spread their entries over directories named after the hash's first characters.
+    for position in 1..names.len() {
+        let is_hash = raw.get(position).is_some_and(|name| name.len() >= 16)
+            && names
+                .get(position)
+                .is_some_and(|name| name.starts_with('*'));
+        if is_hash
+            && let Some(shard) = names.get_mut(position - 1)
+            && shard.len() == 2
+            && shard.chars().all(|c| c.is_ascii_alphanumeric())
+        {
+            "*".clone_into(shard);
+        }
+    }
+    names.join("/")
+}
+
+/// Cuts a long path after a whole component and closes it with a digest of all of it, so that two long paths never
+/// become one. The digest is spelled in letters that [`name`] takes for no number and no hash.
+fn bounded(path: String) -> String {
+    if path.len() <= MAX_LENGTH {
+        return path;
+    }
+    let digest: String = Sha256::digest(path.as_bytes())
+        .iter()
+        .take(8)
+        .flat_map(|byte| [byte >> 4, byte & 0xf])
+        .map(|nibble| char::from(b'g' + nibble))
+        .collect();
+    let room = MAX_LENGTH - "/…".len() - digest.len();
+    let mut head = String::new();
+    for (position, component) in path.split('/').enumerate() {
+        let separator = usize::from(position > 0);
+        if head.len() + separator + component.len() > room {
+            break;
+        }
+        if position > 0 {
+            head.push('/');
+        }
+        head.push_str(component);
+    }
+    format!("{head}/…{digest}")
+}

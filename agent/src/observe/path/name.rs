@@ -1,0 +1,252 @@
+//! Which parts of a file name machines make up anew each time.
+
+/// Long numbers that belong to a name: the curve of `id_ed25519`.
+const FIXED_NUMBERS: &[&str] = &["25519"];
+
+/// Endings of names that carry process ids and counters.
+const VOLATILE_ENDINGS: &[&str] = &[".log", ".pid", ".sock", ".lock", ".tmp"];
+
+/// The component with its machine-made parts replaced by `*`. `volatile` says that it lies in a directory where such
+/// parts are the rule.
+pub(super) fn generalise(name: &str, volatile: bool) -> String {
+    let numbered = volatile || VOLATILE_ENDINGS.iter().any(|ending| name.ends_with(ending));
+    let mut current = name.to_owned();
+    // Replacing one part can lay open another. Each round turns at least one character into a star or drops a star,
+    // so this ends.
+    loop {
+        let next = temporary(&current, volatile)
+            .unwrap_or_else(|| numbers(&hashes(&current, volatile), numbered));
+        if next == current {
+            return current;
+        }
+        current = next;
+    }
+}
+
+/// Names that temporary-file makers give: a fixed form with a random part of known length and alphabet.
+fn temporary(name: &str, volatile: bool) -> Option<String> {
+    let with_random = |prefix: &str, length: usize, is_random: fn(&str) -> bool| {
+        let (random, after) = name.strip_prefix(prefix)?.split_at_checked(length)?;
+        (is_random(random) && (after.is_empty() || after.starts_with('.')))
+            .then(|| format!("{prefix}*{after}"))
+    };
+    // Python's tempfile.
+    if let Some(found) = with_random("tmp", 8, is_python_random) {
+        return Some(found);
+    }
+    // mkstemp and mktemp: the random part ends the name.
+    if let Some((stem, random)) = name.rsplit_once('.')
+        && matches!(random.len(), 6 | 10)
+        && is_mixed(random)
+    {
+        return Some(format!("{stem}.*"));
+    }
+    if !volatile {
+        return None;
+    }
+    // Compilers' intermediate files.
+    if let Some(found) = with_random("cc", 6, is_mixed) {
+        return Some(found);
+    }
+    // Python's multiprocessing directories and shared memory, and POSIX semaphores.
+    for prefix in ["pymp-", "psm_", "sem."] {
+        if let Some(rest) = name.strip_prefix(prefix)
+            && !rest.is_empty()
+            && rest != "*"
+        {
+            return Some(format!("{prefix}*"));
+        }
+    }
+    // A random part of a library's choice after the program's own prefix: `workspace_k2_x81ab.d`.
+    let dot = name.get(1..)?.find('.').map_or(name.len(), |at| at + 1);
+    let (stem, after) = name.split_at_checked(dot)?;
+    for (length, is_random) in [(8, is_python_random as fn(&str) -> bool), (6, is_mixed)] {
+        let Some((prefix, random)) = stem
+            .len()
+            .checked_sub(length)
+            .and_then(|at| stem.split_at_checked(at))
+        else {
+            continue;
+        };
+        // After a hyphen words are common (`model-download`), so a digit has to prove the randomness there.
+        let separated = prefix.ends_with('_')
+            || (prefix.ends_with('-') && random.bytes().any(|b| b.is_ascii_digit()));
+        if prefix.len() > 1 && separated && is_random(random) {
+            return Some(format!("{prefix}*{after}"));
+        }
+    }
+    None
+}
+
+/// Could Python's tempfile have made this? Its alphabet is `[a-z0-9_]`; without any letter it is a number.
+fn is_python_random(part: &str) -> bool {
+    part.bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        && part.bytes().any(|b| b.is_ascii_lowercase())
+}
+
+/// Letters and digits mixed as words are not: capitals within, or digits before letters. `config`, `README` and
+/// `sha256` are words.
+fn is_mixed(part: &str) -> bool {
+    let lower = part.bytes().any(|b| b.is_ascii_lowercase());
+    let capital_within = part.bytes().skip(1).any(|b| b.is_ascii_uppercase());
+    let digit_before_letter = part
+        .trim_end_matches(|c: char| c.is_ascii_digit())
+        .bytes()
+        .any(|b| b.is_ascii_digit());
+    part.bytes().all(|b| b.is_ascii_alphanumeric())
+        && ((lower && capital_within) || digit_before_letter)
+}
+
+/// Replaces UUIDs, hexadecimal digests and long random words.
+fn hashes(name: &str, volatile: bool) -> String {
+    let words = split(name, |c| c.is_alphanumeric());
+    let mut out = String::with_capacity(name.len());
+    let mut rest = words.as_slice();
+    while let Some((word, tail)) = rest.split_first() {
+        if let [a, "-", b, "-", c, "-", d, "-", e, after @ ..] = rest
+            && [a, b, c, d, e].map(|part| part.len()) == [8, 4, 4, 4, 12]
+            && [a, b, c, d, e].iter().all(|part| is_hex(part))
+        {
+            push_star(&mut out);
+            rest = after;
+            continue;
+        }
+        if *word == "*" || is_hash(word, volatile) {
+            push_star(&mut out);
+        } else {
+            out.push_str(word);
+        }
+        rest = tail;
+    }
+    out
+}
+
+fn is_hex(word: &str) -> bool {
+    word.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// Is this whole word a digest or a random identifier?
+fn is_hash(word: &str, volatile: bool) -> bool {
+    let digits = word.bytes().filter(u8::is_ascii_digit).count();
+    let letters = word.bytes().filter(u8::is_ascii_alphabetic).count();
+    if digits + letters != word.len() || digits == 0 {
+        return false;
+    }
+    if is_hex(word) {
+        return (letters > 0 && word.len() >= 8) || word.len() >= 16;
+    }
+    let (length, least_digits) = if volatile { (12, 2) } else { (24, 3) };
+    letters > 0 && word.len() >= length && digits >= least_digits
+}
+
+/// Replaces counters, process ids, dates and times; versions stay.
+fn numbers(name: &str, volatile: bool) -> String {
+    let parts = split(name, |c| c.is_ascii_digit());
+    let mut out = String::with_capacity(name.len());
+    let mut rest = parts.as_slice();
+    while let Some((part, mut tail)) = rest.split_first() {
+        if !is_number(part) {
+            if *part == "*" {
+                push_star(&mut out);
+            } else {
+                out.push_str(part);
+            }
+            rest = tail;
+            continue;
+        }
+        let mut number = Number {
+            text: (*part).to_owned(),
+            longest: part.len(),
+            groups: 1,
+            dotted: false,
+        };
+        while let [joint @ ("-" | "_" | "." | ":" | "T"), group, after @ ..] = tail
+            && is_number(group)
+        {
+            number.join(joint, group);
+            tail = after;
+        }
+        let followed_by_letter = tail
+            .first()
+            .is_some_and(|next| next.starts_with(char::is_alphabetic));
+        if number.stays(&out, followed_by_letter, volatile) {
+            out.push_str(&number.text);
+        } else {
+            push_star(&mut out);
+        }
+        rest = tail;
+    }
+    out
+}
+
+fn is_number(part: &str) -> bool {
+    part.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// Digit groups joined by single separators: `3.11`, `2026-11-20T19-47-00`, `17`.
+struct Number {
+    text: String,
+    longest: usize,
+    groups: usize,
+    dotted: bool,
+}
+
+impl Number {
+    fn join(&mut self, joint: &str, group: &str) {
+        self.text.push_str(joint);
+        self.text.push_str(group);
+        self.longest = self.longest.max(group.len());
+        self.groups += 1;
+        self.dotted |= joint == ".";
+    }
+
+    /// Is this a version or a size, part of the name itself, rather than something counted?
+    fn stays(&self, before: &str, followed_by_letter: bool, volatile: bool) -> bool {
+        let previous = before.chars().next_back();
+        let after_letter = previous.is_some_and(char::is_alphabetic);
+        if after_letter && FIXED_NUMBERS.contains(&self.text.as_str()) {
+            return true;
+        }
+        if volatile {
+            return after_letter && self.longest <= 2;
+        }
+        if self.longest > 3 {
+            return false;
+        }
+        if after_letter || self.dotted {
+            return true;
+        }
+        self.groups == 1
+            && match previous {
+                None => followed_by_letter,
+                Some('-' | '_') => true,
+                Some('.') => followed_by_letter || before.ends_with(".so."),
+                Some(_) => false,
+            }
+    }
+}
+
+/// Splits a name into runs of characters of the class and single characters between them.
+fn split(name: &str, in_class: fn(char) -> bool) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = name;
+    while let Some(first) = rest.chars().next() {
+        let length = if in_class(first) {
+            rest.find(|c| !in_class(c)).unwrap_or(rest.len())
+        } else {
+            first.len_utf8()
+        };
+        let (part, tail) = rest.split_at(length);
+        parts.push(part);
+        rest = tail;
+    }
+    parts
+}
+
+/// Adds a star unless one stands there already.
+fn push_star(out: &mut String) {
+    if !out.ends_with('*') {
+        out.push('*');
+    }
+}
