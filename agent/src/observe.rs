@@ -2,8 +2,13 @@
 //!
 //! No I/O, no clock, no async, no globals: equal input gives equal output.
 
+pub mod command;
+pub mod endpoint;
 pub mod event;
 pub mod fact;
 pub mod path;
+pub mod phase;
+pub mod process;
+pub mod redact;
 pub mod syscall;
 pub mod window;

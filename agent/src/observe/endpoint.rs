@@ -1,0 +1,186 @@
+//! Network addresses in comparable form.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::event::Protocol;
+
+/// From here on Linux picks ports by itself (`net.ipv4.ip_local_port_range`, Documentation/networking/ip-sysctl.rst).
+const FIRST_EPHEMERAL_PORT: u16 = 32768;
+
+/// DNS. Some clouds answer it at the address of their metadata service.
+const DNS_PORT: u16 = 53;
+
+/// Where clouds hand out instance identity and credentials.
+const METADATA_ADDRESSES: &[&str] = &[
+    // AWS, GCP, Azure, OpenStack, DigitalOcean, Oracle
+    "169.254.169.254",
+    "fd00:ec2::254",
+    "fd20:ce::254",
+    // AWS: ECS task and EKS pod credentials
+    "169.254.170.2",
+    "169.254.170.23",
+    "fd00:ec2::23",
+    // Alibaba
+    "100.100.100.200",
+    // Azure's WireServer
+    "168.63.129.16",
+    // Oracle
+    "192.0.0.192",
+];
+
+/// A generalised address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Canonical form: `tcp 10.0.0.7:443`, `udp [fd00::7]:53`, `tcp loopback:*`.
+    pub value: String,
+    /// The address as the program gave it, IPv4-mapped addresses as IPv4.
+    pub raw: String,
+    /// It hands out cloud identity or credentials.
+    pub metadata: bool,
+    /// It lies in the container's own network namespace.
+    pub loopback: bool,
+}
+
+/// The comparable form of a peer. On loopback, ports that the system picks are one.
+#[must_use]
+pub fn peer(protocol: Protocol, address: SocketAddr) -> Endpoint {
+    let (ip, port) = (address.ip().to_canonical(), address.port());
+    // Linux connects to the unspecified address as to loopback.
+    let loopback = ip.is_loopback() || ip.is_unspecified();
+    let protocol = protocol_name(protocol);
+    let value = if !loopback {
+        format!("{protocol} {}", SocketAddr::new(ip, port))
+    } else if port >= FIRST_EPHEMERAL_PORT {
+        format!("{protocol} loopback:*")
+    } else {
+        format!("{protocol} loopback:{port}")
+    };
+    Endpoint {
+        value,
+        raw: format!("{protocol} {}", SocketAddr::new(ip, port)),
+        metadata: port != DNS_PORT && is_metadata(ip),
+        loopback,
+    }
+}
+
+/// The comparable form of a listening TCP socket: `tcp *:8000`, `tcp 127.0.0.1:*`. The container's own outer addresses
+/// differ between replicas and reach as far as the wildcard, so they are written as it. Only on loopback are ports
+/// that the system picks one: an unknown port open to the outside is news.
+#[must_use]
+pub fn listener(local: SocketAddr) -> Endpoint {
+    let (ip, port) = (local.ip().to_canonical(), local.port());
+    let value = if !ip.is_loopback() {
+        format!("tcp *:{port}")
+    } else if port >= FIRST_EPHEMERAL_PORT {
+        format!("tcp {}:*", bracketed(ip))
+    } else {
+        format!("tcp {}", SocketAddr::new(ip, port))
+    };
+    Endpoint {
+        value,
+        raw: format!("tcp {}", SocketAddr::new(ip, port)),
+        metadata: false,
+        loopback: ip.is_loopback(),
+    }
+}
+
+fn protocol_name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp => "tcp",
+        Protocol::Udp => "udp",
+        Protocol::Other => "ip",
+    }
+}
+
+fn bracketed(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}
+
+fn is_metadata(ip: IpAddr) -> bool {
+    METADATA_ADDRESSES
+        .iter()
+        .any(|known| known.parse() == Ok(ip))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tcp(address: &str) -> Endpoint {
+        peer(Protocol::Tcp, address.parse().unwrap())
+    }
+
+    #[test]
+    fn peers_have_one_form() {
+        for (address, value, metadata, loopback) in [
+            ("10.0.0.7:443", "tcp 10.0.0.7:443", false, false),
+            ("[::ffff:10.0.0.7]:443", "tcp 10.0.0.7:443", false, false),
+            ("10.0.0.7:50051", "tcp 10.0.0.7:50051", false, false),
+            ("[fd00::7]:443", "tcp [fd00::7]:443", false, false),
+            ("[fe80::1%3]:80", "tcp [fe80::1]:80", false, false),
+            ("127.0.0.1:8000", "tcp loopback:8000", false, true),
+            ("127.0.0.1:40001", "tcp loopback:*", false, true),
+            ("[::1]:32768", "tcp loopback:*", false, true),
+            ("[::1]:32767", "tcp loopback:32767", false, true),
+            ("0.0.0.0:80", "tcp loopback:80", false, true),
+            ("169.254.169.254:80", "tcp 169.254.169.254:80", true, false),
+            (
+                "[::ffff:169.254.169.254]:80",
+                "tcp 169.254.169.254:80",
+                true,
+                false,
+            ),
+            ("169.254.169.254:53", "tcp 169.254.169.254:53", false, false),
+            ("169.254.170.2:80", "tcp 169.254.170.2:80", true, false),
+            ("[fd00:ec2::254]:80", "tcp [fd00:ec2::254]:80", true, false),
+            ("100.100.100.200:80", "tcp 100.100.100.200:80", true, false),
+            ("168.63.129.16:80", "tcp 168.63.129.16:80", true, false),
+            ("169.254.1.1:80", "tcp 169.254.1.1:80", false, false),
+        ] {
+            let endpoint = tcp(address);
+            assert_eq!(endpoint.value, value);
+            assert_eq!(endpoint.metadata, metadata, "{address}");
+            assert_eq!(endpoint.loopback, loopback, "{address}");
+        }
+        let dns = peer(Protocol::Udp, "10.0.0.2:53".parse().unwrap());
+        assert_eq!(dns.value, "udp 10.0.0.2:53");
+    }
+
+    #[test]
+    fn every_listed_metadata_address_parses() {
+        for address in METADATA_ADDRESSES {
+            assert!(address.parse::<IpAddr>().is_ok(), "{address}");
+        }
+    }
+
+    #[test]
+    fn listeners_have_one_form() {
+        for (address, value) in [
+            ("0.0.0.0:8000", "tcp *:8000"),
+            ("[::]:8000", "tcp *:8000"),
+            ("10.244.1.7:8000", "tcp *:8000"),
+            ("0.0.0.0:50051", "tcp *:50051"),
+            ("127.0.0.1:8000", "tcp 127.0.0.1:8000"),
+            ("127.0.0.1:45123", "tcp 127.0.0.1:*"),
+            ("[::1]:45123", "tcp [::1]:*"),
+        ] {
+            assert_eq!(listener(address.parse().unwrap()).value, value);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn mapped_and_plain_addresses_are_the_same(ip: std::net::Ipv4Addr, port: u16) {
+            let plain = peer(Protocol::Tcp, SocketAddr::new(ip.into(), port));
+            let mapped = peer(Protocol::Tcp, SocketAddr::new(ip.to_ipv6_mapped().into(), port));
+            prop_assert_eq!(plain, mapped);
+        }
+    }
+}

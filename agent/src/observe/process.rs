@@ -1,0 +1,463 @@
+//! The processes of one container: who started what, and on whose behalf.
+//!
+//! The runtime prepares a container from within: its own init process is moved into the container's cgroup, mounts,
+//! opens and unshares there, and only then becomes the entrypoint; `docker exec` does the same later. So a process
+//! that appeared in the cgroup neither by a fork of a known process nor by an exec of one is *set-up*: what it does is
+//! the runtime's doing, and so is what its children do (hooks that put drivers and libraries in place). Its first exec
+//! in a container watched from birth is the entrypoint, every later one a command of the runtime's. After events were lost, an unknown process may just as well be the server's child, so it counts
+//! as that: doubt must not blind.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::command::Program;
+use super::event::{Exec, Moment};
+use super::fact::{Origin, ProcessInfo};
+
+/// Most processes remembered, ended ones included. A process with a program of its own takes at most 3 KiB (forks
+/// share their parent's program), so the table stays below 6 MiB; twenty ordinary processes take some 20 KiB.
+pub const CAPACITY: usize = 2048;
+
+/// Most ended processes remembered, for the ancestry of their children.
+const MAX_ENDED: usize = 256;
+
+/// Most ancestors shown.
+const MAX_ANCESTRY: usize = 8;
+
+/// A process found running when its container came under watch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Host pid.
+    pub pid: u32,
+    /// Parent's host pid; the parent may lie outside the container.
+    pub parent: u32,
+    /// Path of the executable.
+    pub exe: String,
+    /// Thread name.
+    pub comm: String,
+    /// Arguments, not redacted.
+    pub argv: Vec<String>,
+    /// When it was started.
+    pub started: Moment,
+}
+
+/// What an exec turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// The runtime's own program, still preparing the container.
+    Setup,
+    /// A program of the container.
+    Program {
+        /// On whose behalf it runs.
+        origin: Origin,
+        /// What ran it: the label of the program before it, or `entrypoint`, `runtime`, `unknown`.
+        caller: String,
+        /// The program itself.
+        program: Arc<Program>,
+    },
+}
+
+/// On whose behalf a process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// The runtime, before it hands over.
+    Setup,
+    /// The container's own tree.
+    Server,
+    /// Taken for the container's own because events were lost; an exec with a parent outside refutes it.
+    Unsure,
+    /// A command of the runtime's: `docker exec`, an exec probe.
+    Runtime,
+}
+
+impl Standing {
+    fn origin(self) -> Option<Origin> {
+        match self {
+            Self::Setup => None,
+            Self::Server | Self::Unsure => Some(Origin::Server),
+            Self::Runtime => Some(Origin::Runtime),
+        }
+    }
+}
+
+/// Numbers processes in the order they became known. Pids come back; serials do not, and a parent's is always lower
+/// than its child's, so ancestry has no cycles.
+type Serial = u64;
+
+#[derive(Clone, Debug)]
+struct Process {
+    pid: u32,
+    parent: Option<Serial>,
+    program: Option<Arc<Program>>,
+    comm: String,
+    started: Option<Moment>,
+    standing: Standing,
+}
+
+/// The bounded process table of one container.
+#[derive(Debug, Default)]
+pub struct ProcessTable {
+    processes: BTreeMap<Serial, Process>,
+    live: BTreeMap<u32, Serial>,
+    ended: VecDeque<Serial>,
+    next: Serial,
+    main: Option<Serial>,
+    /// The entrypoint was started, so that further set-up belongs to commands of the runtime's.
+    handed_over: bool,
+    lossy: bool,
+    evicted: u64,
+    runtime_active: bool,
+}
+
+impl ProcessTable {
+    /// The table of a container that is watched from its birth.
+    #[must_use]
+    pub fn born() -> Self {
+        Self::default()
+    }
+
+    /// The table of a container that runs already. The oldest process whose parent lies outside is its entrypoint,
+    /// others like it are commands of the runtime's. In a container that shares its pid namespace with others an
+    /// orphan looks like the latter.
+    #[must_use]
+    pub fn existing(known: &[Known]) -> Self {
+        let mut table = Self {
+            handed_over: true,
+            ..Self::default()
+        };
+        table.add_known(known, Standing::Runtime);
+        table
+    }
+
+    /// Events were lost: from now on an unknown process may be the server's, and so may one taken for set-up.
+    pub fn note_loss(&mut self) {
+        self.lossy = true;
+        for process in self.processes.values_mut() {
+            if process.standing == Standing::Setup {
+                process.standing = Standing::Unsure;
+            }
+        }
+    }
+
+    /// Takes the processes that really run for the truth, after events were lost: unknown ones are the server's, or
+    /// their parent's standing where that is known, and whatever appears later is certain again.
+    pub fn resync(&mut self, known: &[Known]) {
+        let running: BTreeSet<u32> = known.iter().map(|process| process.pid).collect();
+        let gone: Vec<u32> = self
+            .live
+            .keys()
+            .copied()
+            .filter(|pid| !running.contains(pid))
+            .collect();
+        for pid in gone {
+            self.exit(pid);
+        }
+        self.add_known(known, Standing::Unsure);
+        self.lossy = false;
+        self.handed_over |= !known.is_empty();
+    }
+
+    /// A process made another.
+    pub fn fork(&mut self, pid: u32, comm: &str, child: u32, at: Moment) -> Option<Origin> {
+        let parent = self.lookup(pid, comm, at);
+        let Some(made) = self.processes.get(&parent).cloned() else {
+            return None;
+        };
+        let origin = made.standing.origin();
+        self.insert(Process {
+            pid: child,
+            parent: Some(parent),
+            started: Some(at),
+            ..made
+        });
+        origin
+    }
+
+    /// A process replaced its program.
+    pub fn exec(&mut self, pid: u32, comm: &str, exec: &Exec, at: Moment) -> Started {
+        let serial = match self.live.get(&pid) {
+            Some(&serial) => serial,
+            None => self.adopt(pid, comm, exec, at),
+        };
+        let still_setup = is_runtime_reexec(exec) || self.is_hook(exec);
+        let handed_over = self.handed_over;
+        let Some(process) = self.processes.get_mut(&serial) else {
+            return Started::Setup;
+        };
+        comm.clone_into(&mut process.comm);
+        let started_outside = match process.standing {
+            Standing::Setup => true,
+            Standing::Unsure => exec.parent_outside,
+            Standing::Server | Standing::Runtime => false,
+        };
+        if started_outside && still_setup {
+            return Started::Setup;
+        }
+        let caller = if !started_outside {
+            process
+                .program
+                .as_ref()
+                .map_or_else(|| "unknown".to_owned(), |program| program.label.clone())
+        } else if handed_over {
+            process.standing = Standing::Runtime;
+            "runtime".to_owned()
+        } else {
+            process.standing = Standing::Server;
+            "entrypoint".to_owned()
+        };
+        let program = Arc::new(Program::started(exec));
+        process.program = Some(Arc::clone(&program));
+        let origin = process.standing.origin().unwrap_or(Origin::Server);
+        if started_outside && !handed_over {
+            self.handed_over = true;
+            self.main = Some(serial);
+        }
+        self.runtime_active |= origin == Origin::Runtime;
+        Started::Program {
+            origin,
+            caller,
+            program,
+        }
+    }
+
+    /// A process ended. Says whether it was the entrypoint.
+    pub fn exit(&mut self, pid: u32) -> bool {
+        let Some(serial) = self.live.remove(&pid) else {
+            return false;
+        };
+        self.ended.push_back(serial);
+        if self.ended.len() > MAX_ENDED
+            && let Some(oldest) = self.ended.pop_front()
+        {
+            self.processes.remove(&oldest);
+        }
+        self.main == Some(serial)
+    }
+
+    /// On whose behalf a process acts; `None` for the runtime's set-up.
+    pub fn origin(&mut self, pid: u32, comm: &str, at: Moment) -> Option<Origin> {
+        let serial = self.lookup(pid, comm, at);
+        let origin = self.processes.get(&serial)?.standing.origin();
+        self.runtime_active |= self.handed_over && origin != Some(Origin::Server);
+        origin
+    }
+
+    /// The process as a finding shows it.
+    #[must_use]
+    pub fn info(&self, pid: u32) -> ProcessInfo {
+        self.live
+            .get(&pid)
+            .and_then(|serial| self.processes.get(serial))
+            .map_or_else(
+                || ProcessInfo {
+                    pid,
+                    ..ProcessInfo::default()
+                },
+                Process::info,
+            )
+    }
+
+    /// The ancestors of a process inside the container, nearest first.
+    #[must_use]
+    pub fn ancestry(&self, pid: u32) -> Vec<ProcessInfo> {
+        let process = |serial: &Serial| self.processes.get(serial);
+        let itself = self.live.get(&pid).and_then(process);
+        std::iter::successors(itself, |child| child.parent.as_ref().and_then(process))
+            .skip(1)
+            .take(MAX_ANCESTRY)
+            .map(Process::info)
+            .collect()
+    }
+
+    /// Did processes of the runtime's run since the last call? Set-up before the entrypoint does not count.
+    pub fn take_runtime_activity(&mut self) -> bool {
+        let running = self.live.values().any(|serial| {
+            self.processes
+                .get(serial)
+                .is_some_and(|process| match process.standing {
+                    Standing::Setup => self.handed_over,
+                    Standing::Runtime => true,
+                    Standing::Server | Standing::Unsure => false,
+                })
+        });
+        std::mem::take(&mut self.runtime_active) || running
+    }
+
+    /// Processes now alive, as far as known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.live.len()
+    }
+
+    /// Is no process known to be alive?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.live.is_empty()
+    }
+
+    /// Live processes forgotten for want of room.
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// The process of a pid, made known if need be.
+    fn lookup(&mut self, pid: u32, comm: &str, at: Moment) -> Serial {
+        if let Some(&serial) = self.live.get(&pid) {
+            if let Some(process) = self.processes.get_mut(&serial)
+                && process.comm != comm
+            {
+                comm.clone_into(&mut process.comm);
+            }
+            return serial;
+        }
+        self.insert_unknown(pid, comm, at)
+    }
+
+    /// Is this the child of a process that still prepares the container? runc's init runs the hooks of a container's
+    /// configuration so, while init itself has its parent outside.
+    fn is_hook(&self, exec: &Exec) -> bool {
+        !exec.parent_outside
+            && self
+                .live
+                .get(&exec.parent)
+                .and_then(|serial| self.processes.get(serial))
+                .is_some_and(|parent| parent.standing == Standing::Setup)
+    }
+
+    /// Makes a process known by its exec, which names the parent.
+    fn adopt(&mut self, pid: u32, comm: &str, exec: &Exec, at: Moment) -> Serial {
+        let parent = self
+            .live
+            .get(&exec.parent)
+            .copied()
+            .filter(|_| !exec.parent_outside);
+        match parent.and_then(|serial| Some((serial, self.processes.get(&serial)?.clone()))) {
+            Some((serial, parent)) => self.insert(Process {
+                pid,
+                parent: Some(serial),
+                comm: comm.to_owned(),
+                started: Some(at),
+                ..parent
+            }),
+            None => self.insert_unknown(pid, comm, at),
+        }
+    }
+
+    fn insert_unknown(&mut self, pid: u32, comm: &str, at: Moment) -> Serial {
+        let (standing, parent) = if self.lossy {
+            (Standing::Unsure, self.main)
+        } else {
+            (Standing::Setup, None)
+        };
+        self.insert(Process {
+            pid,
+            parent,
+            program: None,
+            comm: comm.to_owned(),
+            started: Some(at),
+            standing,
+        })
+    }
+
+    fn insert(&mut self, process: Process) -> Serial {
+        self.exit(process.pid);
+        if self.processes.len() >= CAPACITY {
+            self.evict();
+        }
+        let serial = self.next;
+        self.next += 1;
+        self.live.insert(process.pid, serial);
+        self.processes.insert(serial, process);
+        serial
+    }
+
+    /// Forgets the process longest ended, or else the oldest one but the entrypoint. The table then no longer knows
+    /// all that runs, which is a loss like any other.
+    fn evict(&mut self) {
+        if let Some(oldest) = self.ended.pop_front() {
+            self.processes.remove(&oldest);
+            return;
+        }
+        let victim = self
+            .live
+            .iter()
+            .map(|(pid, serial)| (*serial, *pid))
+            .filter(|(serial, _)| Some(*serial) != self.main)
+            .min();
+        if let Some((serial, pid)) = victim {
+            self.live.remove(&pid);
+            self.processes.remove(&serial);
+            self.evicted += 1;
+            self.note_loss();
+        }
+    }
+
+    /// Enters processes found running. Roots but the entrypoint get the standing given.
+    fn add_known(&mut self, known: &[Known], other_roots: Standing) {
+        let mut waiting: Vec<&Known> = known
+            .iter()
+            .filter(|process| !self.live.contains_key(&process.pid))
+            .collect();
+        waiting.sort_by_key(|process| (process.started, process.pid));
+        let mut missing: BTreeSet<u32> = waiting.iter().map(|process| process.pid).collect();
+        // Parents first; one with a wrong start time, or in a cycle, is entered as a root.
+        while !waiting.is_empty() {
+            let ready = waiting
+                .iter()
+                .position(|process| !missing.contains(&process.parent))
+                .unwrap_or(0);
+            let process = waiting.remove(ready);
+            missing.remove(&process.pid);
+            let parent = self.live.get(&process.parent).copied();
+            let is_main = parent.is_none() && self.main.is_none();
+            let standing = match parent.and_then(|serial| self.processes.get(&serial)) {
+                Some(parent) => parent.standing,
+                None if is_main => Standing::Server,
+                None => other_roots,
+            };
+            let serial = self.insert(Process {
+                pid: process.pid,
+                parent,
+                program: Some(Arc::new(Program::running(&process.exe, &process.argv))),
+                comm: process.comm.clone(),
+                started: Some(process.started),
+                standing,
+            });
+            if is_main {
+                self.main = Some(serial);
+            }
+        }
+    }
+}
+
+impl Process {
+    fn info(&self) -> ProcessInfo {
+        let (exe, argv) = self
+            .program
+            .as_ref()
+            .map(|program| (program.exe.clone(), program.argv.clone()))
+            .unwrap_or_default();
+        ProcessInfo {
+            pid: self.pid,
+            exe,
+            comm: self.comm.clone(),
+            argv,
+            started: self.started,
+        }
+    }
+}
+
+/// Is this the runtime running itself again? runc does so to enter namespaces, from a sealed copy of its own file so
+/// that the container cannot overwrite it (runc, libcontainer/dmz; CVE-2019-5736).
+fn is_runtime_reexec(exec: &Exec) -> bool {
+    let name = exec.filename.as_str();
+    let by_descriptor = name
+        .strip_prefix("/proc/self/fd/")
+        .or_else(|| name.strip_prefix("/dev/fd/"))
+        .is_some_and(|fd| !fd.is_empty() && fd.bytes().all(|b| b.is_ascii_digit()));
+    exec.parent_outside && (name == "/proc/self/exe" || by_descriptor || exec.memfd)
+}
