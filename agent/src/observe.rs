@@ -3,11 +3,14 @@
 //! No I/O, no clock, no async, no globals: equal input gives equal output.
 
 pub mod command;
+pub mod container;
 pub mod endpoint;
 pub mod event;
 pub mod fact;
+pub mod features;
 pub mod path;
 pub mod phase;
+pub mod privileged;
 pub mod process;
 pub mod redact;
 pub mod syscall;

@@ -7,15 +7,18 @@
 //! in a container watched from birth is the entrypoint, every later one a command of the runtime's. After events were lost, an unknown process may just as well be the server's child, so it counts
 //! as that: doubt must not blind.
 
+mod known;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::command::Program;
 use super::event::{Exec, Moment};
 use super::fact::{Origin, ProcessInfo};
+
+pub use known::Known;
 
 /// Most processes remembered, ended ones included. A process with a program of its own takes at most 3 KiB (forks
 /// share their parent's program), so the table stays below 6 MiB; twenty ordinary processes take some 20 KiB.
@@ -26,23 +29,6 @@ const MAX_ENDED: usize = 256;
 
 /// Most ancestors shown.
 const MAX_ANCESTRY: usize = 8;
-
-/// A process found running when its container came under watch.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
-    /// Host pid.
-    pub pid: u32,
-    /// Parent's host pid; the parent may lie outside the container.
-    pub parent: u32,
-    /// Path of the executable.
-    pub exe: String,
-    /// Thread name.
-    pub comm: String,
-    /// Arguments, not redacted.
-    pub argv: Vec<String>,
-    /// When it was started.
-    pub started: Moment,
-}
 
 /// What an exec turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,19 +105,6 @@ impl ProcessTable {
         Self::default()
     }
 
-    /// The table of a container that runs already. The oldest process whose parent lies outside is its entrypoint,
-    /// others like it are commands of the runtime's. In a container that shares its pid namespace with others an
-    /// orphan looks like the latter.
-    #[must_use]
-    pub fn existing(known: &[Known]) -> Self {
-        let mut table = Self {
-            handed_over: true,
-            ..Self::default()
-        };
-        table.add_known(known, Standing::Runtime);
-        table
-    }
-
     /// Events were lost: from now on an unknown process may be the server's, and so may one taken for set-up.
     pub fn note_loss(&mut self) {
         self.lossy = true;
@@ -142,30 +115,10 @@ impl ProcessTable {
         }
     }
 
-    /// Takes the processes that really run for the truth, after events were lost: unknown ones are the server's, or
-    /// their parent's standing where that is known, and whatever appears later is certain again.
-    pub fn resync(&mut self, known: &[Known]) {
-        let running: BTreeSet<u32> = known.iter().map(|process| process.pid).collect();
-        let gone: Vec<u32> = self
-            .live
-            .keys()
-            .copied()
-            .filter(|pid| !running.contains(pid))
-            .collect();
-        for pid in gone {
-            self.exit(pid);
-        }
-        self.add_known(known, Standing::Unsure);
-        self.lossy = false;
-        self.handed_over |= !known.is_empty();
-    }
-
     /// A process made another.
     pub fn fork(&mut self, pid: u32, comm: &str, child: u32, at: Moment) -> Option<Origin> {
         let parent = self.lookup(pid, comm, at);
-        let Some(made) = self.processes.get(&parent).cloned() else {
-            return None;
-        };
+        let made = self.processes.get(&parent).cloned()?;
         let origin = made.standing.origin();
         self.insert(Process {
             pid: child,
@@ -393,43 +346,6 @@ impl ProcessTable {
             self.processes.remove(&serial);
             self.evicted += 1;
             self.note_loss();
-        }
-    }
-
-    /// Enters processes found running. Roots but the entrypoint get the standing given.
-    fn add_known(&mut self, known: &[Known], other_roots: Standing) {
-        let mut waiting: Vec<&Known> = known
-            .iter()
-            .filter(|process| !self.live.contains_key(&process.pid))
-            .collect();
-        waiting.sort_by_key(|process| (process.started, process.pid));
-        let mut missing: BTreeSet<u32> = waiting.iter().map(|process| process.pid).collect();
-        // Parents first; one with a wrong start time, or in a cycle, is entered as a root.
-        while !waiting.is_empty() {
-            let ready = waiting
-                .iter()
-                .position(|process| !missing.contains(&process.parent))
-                .unwrap_or(0);
-            let process = waiting.remove(ready);
-            missing.remove(&process.pid);
-            let parent = self.live.get(&process.parent).copied();
-            let is_main = parent.is_none() && self.main.is_none();
-            let standing = match parent.and_then(|serial| self.processes.get(&serial)) {
-                Some(parent) => parent.standing,
-                None if is_main => Standing::Server,
-                None => other_roots,
-            };
-            let serial = self.insert(Process {
-                pid: process.pid,
-                parent,
-                program: Some(Arc::new(Program::running(&process.exe, &process.argv))),
-                comm: process.comm.clone(),
-                started: Some(process.started),
-                standing,
-            });
-            if is_main {
-                self.main = Some(serial);
-            }
         }
     }
 }

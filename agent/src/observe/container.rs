@@ -1,0 +1,321 @@
+//! One container under observation: its events and windows in, sightings and reports out.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use super::event::{Access, Action, Event, Exec, Moment, Protocol};
+use super::fact::{Fact, Family, Marks, Origin, Phase, ProcessInfo, Sighting};
+use super::phase::PhaseTracker;
+use super::privileged::{self, Privileged};
+use super::process::{Known, ProcessTable, Started};
+use super::window::{CallCount, Window, WindowReport};
+use super::{endpoint, features, path, syscall};
+
+/// Observes one container.
+///
+/// Its memory is the process table's (at most 6 MiB, some 20 KiB for an ordinary server) and one entry of a few bytes
+/// per system call number, phase and origin (at most 4096 with the probe's 512 numbers). Sightings are handed out, not
+/// kept: whether something is new is the baseline's question.
+#[derive(Debug)]
+pub struct Observer {
+    processes: ProcessTable,
+    phase: PhaseTracker,
+    /// The phase at the end of the last window.
+    window_phase: Phase,
+    reported_calls: BTreeSet<(Phase, Origin, u16)>,
+    setup_events: u64,
+}
+
+impl Observer {
+    /// A container watched from its birth.
+    #[must_use]
+    pub fn born(at: Moment) -> Self {
+        Self::new(ProcessTable::born(), PhaseTracker::born(at))
+    }
+
+    /// A container found running with these processes; `listening` says whether it has a listening socket.
+    #[must_use]
+    pub fn existing(at: Moment, processes: Vec<Known>, listening: bool) -> Self {
+        Self::new(
+            ProcessTable::existing(&processes),
+            PhaseTracker::existing(at, listening),
+        )
+    }
+
+    fn new(processes: ProcessTable, phase: PhaseTracker) -> Self {
+        Self {
+            processes,
+            window_phase: phase.phase(),
+            phase,
+            reported_calls: BTreeSet::new(),
+            setup_events: 0,
+        }
+    }
+
+    /// What an event says that a baseline may know; `None` for set-up by the runtime and for events without a fact.
+    pub fn event(&mut self, event: &Event) -> Option<Sighting> {
+        let Event { at, pid, comm, .. } = event;
+        match &event.action {
+            Action::Fork { child } => {
+                let origin = self.processes.fork(*pid, comm, *child, *at);
+                self.count_setup(origin);
+                None
+            }
+            Action::Exec(exec) => self.exec(event, exec),
+            Action::Exit { .. } => {
+                if self.processes.exit(*pid) {
+                    self.phase.main_ended();
+                }
+                None
+            }
+            Action::Open {
+                path,
+                access,
+                truncated,
+            } => {
+                let origin = self.acting(event)?;
+                Some(self.open(event, origin, path, *access, *truncated))
+            }
+            Action::Connect { protocol, peer } => {
+                let origin = self.acting(event)?;
+                Some(self.connect(event, origin, *protocol, *peer))
+            }
+            Action::Listen { local } => {
+                let origin = self.acting(event)?;
+                if origin == Origin::Server {
+                    self.phase.listens();
+                }
+                let endpoint = endpoint::listener(*local);
+                let marks = Marks {
+                    loopback: endpoint.loopback,
+                    ..Marks::default()
+                };
+                Some(self.sighting(
+                    event,
+                    Family::Listener,
+                    origin,
+                    endpoint.value,
+                    endpoint.raw,
+                    marks,
+                ))
+            }
+            Action::Privileged { call, result, args } => {
+                let origin = self.acting(event)?;
+                Some(self.privileged(event, origin, privileged::call(*call, *result, *args)))
+            }
+            Action::SocketToStdio { fd } => {
+                let origin = self.acting(event)?;
+                Some(self.privileged(event, origin, privileged::socket_to_stdio(*fd)))
+            }
+        }
+    }
+
+    /// What a window's counters say.
+    pub fn window(&mut self, window: &Window) -> WindowReport {
+        let counters = &window.counters;
+        if counters.lost_events > 0 {
+            self.processes.note_loss();
+        }
+        let served = counters.requests > 0 || counters.accepted > 0;
+        self.phase.window(window.end, served);
+        let began_in = std::mem::replace(&mut self.window_phase, self.phase.phase());
+        let phase = (began_in == self.window_phase).then_some(began_in);
+        // Calls are counted per container, so those of a command of the runtime's cannot be told from the server's.
+        let origin = if self.processes.take_runtime_activity() {
+            Origin::Runtime
+        } else {
+            Origin::Server
+        };
+        let sightings = counters
+            .calls
+            .iter()
+            .filter(|count| count.calls > 0)
+            .filter(|count| self.reported_calls.insert((began_in, origin, count.call)))
+            .map(|count| call_sighting(count, window.end, began_in, origin))
+            .collect();
+        WindowReport {
+            end: window.end,
+            length_ns: window.length_ns,
+            phase,
+            sightings,
+            features: features::features(window),
+            requests: counters.requests,
+            lost_events: counters.lost_events,
+        }
+    }
+
+    /// Takes the processes that really run for the truth. To be called after events were lost: until then, unknown
+    /// processes count as the server's.
+    pub fn resync(&mut self, processes: &[Known]) {
+        self.processes.resync(processes);
+    }
+
+    /// The phase now.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase.phase()
+    }
+
+    /// Events dropped because the runtime caused them while it prepared the container or a command in it.
+    #[must_use]
+    pub fn setup_events(&self) -> u64 {
+        self.setup_events
+    }
+
+    /// Processes known to be alive.
+    #[must_use]
+    pub fn processes(&self) -> usize {
+        self.processes.len()
+    }
+
+    /// Live processes forgotten because there were too many.
+    #[must_use]
+    pub fn evicted_processes(&self) -> u64 {
+        self.processes.evicted()
+    }
+
+    /// On whose behalf the event's process acts; counts it if that is the runtime's set-up.
+    fn acting(&mut self, event: &Event) -> Option<Origin> {
+        let origin = self.processes.origin(event.pid, &event.comm, event.at);
+        self.count_setup(origin);
+        origin
+    }
+
+    fn count_setup(&mut self, origin: Option<Origin>) {
+        self.setup_events += u64::from(origin.is_none());
+    }
+
+    fn exec(&mut self, event: &Event, exec: &Exec) -> Option<Sighting> {
+        let started = self.processes.exec(event.pid, &event.comm, exec, event.at);
+        let Started::Program {
+            origin,
+            caller,
+            program,
+        } = started
+        else {
+            self.count_setup(None);
+            return None;
+        };
+        if origin == Origin::Server {
+            self.phase.program_started(event.at);
+        }
+        let value = format!("{}{} <- {caller}", program.label, program.shape);
+        let mut raw = program.argv.join(" ");
+        if raw.is_empty() {
+            program.exe.clone_into(&mut raw);
+        }
+        let marks = Marks {
+            shell: program.shell,
+            fileless: program.fileless,
+            scratch: path::marks(&program.exe, Access::Write).scratch,
+            ..Marks::default()
+        };
+        Some(self.sighting(event, Family::Executable, origin, value, raw, marks))
+    }
+
+    fn open(
+        &mut self,
+        event: &Event,
+        origin: Origin,
+        path: &str,
+        access: Access,
+        truncated: bool,
+    ) -> Sighting {
+        let raw = if truncated {
+            format!("…{path}")
+        } else {
+            path.to_owned()
+        };
+        let marks = path::marks(&raw, access);
+        if marks.model_file && access == Access::Read && origin == Origin::Server {
+            self.phase.model_read(event.at);
+        }
+        let family = match access {
+            Access::Read => Family::FileRead,
+            Access::Write => Family::FileWrite,
+        };
+        let value = path::generalise(&raw, access);
+        self.sighting(event, family, origin, value, raw, marks)
+    }
+
+    fn connect(
+        &self,
+        event: &Event,
+        origin: Origin,
+        protocol: Protocol,
+        peer: std::net::SocketAddr,
+    ) -> Sighting {
+        let endpoint = endpoint::peer(protocol, peer);
+        let marks = Marks {
+            metadata_address: endpoint.metadata,
+            loopback: endpoint.loopback,
+            ..Marks::default()
+        };
+        self.sighting(
+            event,
+            Family::Endpoint,
+            origin,
+            endpoint.value,
+            endpoint.raw,
+            marks,
+        )
+    }
+
+    fn privileged(&self, event: &Event, origin: Origin, call: Privileged) -> Sighting {
+        let marks = Marks {
+            denied: call.denied,
+            ..Marks::default()
+        };
+        self.sighting(
+            event,
+            Family::Privileged,
+            origin,
+            call.value,
+            call.raw,
+            marks,
+        )
+    }
+
+    fn sighting(
+        &self,
+        event: &Event,
+        family: Family,
+        origin: Origin,
+        value: String,
+        raw: String,
+        marks: Marks,
+    ) -> Sighting {
+        Sighting {
+            at: event.at,
+            phase: self.phase.phase(),
+            fact: Fact {
+                family,
+                origin,
+                value,
+            },
+            raw,
+            process: self.processes.info(event.pid),
+            ancestry: self.processes.ancestry(event.pid),
+            marks,
+        }
+    }
+}
+
+fn call_sighting(count: &CallCount, at: Moment, phase: Phase, origin: Origin) -> Sighting {
+    let name = syscall::name(count.call).into_owned();
+    Sighting {
+        at,
+        phase,
+        raw: format!("{name}: {} calls, {} errors", count.calls, count.errors),
+        fact: Fact {
+            family: Family::Syscall,
+            origin,
+            value: name,
+        },
+        process: ProcessInfo::default(),
+        ancestry: Vec::new(),
+        marks: Marks::default(),
+    }
+}

@@ -1,0 +1,253 @@
+//! A window's counters as numbers that do not grow with the load.
+//!
+//! Every feature is the logarithm of a ratio: per request, per byte received, or as a share of the calls that do work.
+//! Ten times the traffic of the same kind gives the same numbers, other proportions give others. Calls whose number
+//! depends on how busy the machine and how parallel the load is (waiting, scheduling, time) count nowhere.
+
+#[cfg(test)]
+mod tests;
+
+use super::window::{CallCount, Window};
+
+/// Number of features.
+pub const COUNT: usize = 14;
+
+/// The features' names, in the order of [`features`].
+pub const NAMES: [&str; COUNT] = [
+    "sent_per_received_byte",
+    "bytes_sent_per_request",
+    "bytes_received_per_request",
+    "cpu_per_request",
+    "calls_per_request",
+    "new_tasks_per_request",
+    "connects_per_request",
+    "failed_call_share",
+    "read_call_share",
+    "write_call_share",
+    "network_call_share",
+    "memory_call_share",
+    "file_open_call_share",
+    "file_metadata_call_share",
+];
+
+/// A share below this is as good as none: keeps the logarithm of a ratio of small counts calm.
+const SMALL_SHARE: f64 = 0.01;
+
+/// From so many requests on a window says something about requests.
+const ENOUGH_REQUESTS: u64 = 3;
+
+/// Without requests: from so many bytes in both directions on, a window is not idle.
+const ENOUGH_BYTES: u64 = 64 * 1024;
+
+/// Without requests: from so many calls that do work on, a window is not idle.
+const ENOUGH_CALLS: u64 = 500;
+
+/// Without requests: from such a part of one CPU on, a window is not idle.
+const ENOUGH_CPU: f64 = 0.2;
+
+/// What a system call is for, as far as features tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Read,
+    Write,
+    Network,
+    Memory,
+    Open,
+    Metadata,
+    /// Other calls that do work.
+    Other,
+    /// Waiting, scheduling, time and identity: follows the machine's load, not the server's work.
+    Idle,
+}
+
+/// The features of a window; `None` when it is too empty to have any.
+#[must_use]
+pub fn features(window: &Window) -> Option<Vec<f64>> {
+    let counters = &window.counters;
+    let calls = Calls::of(&counters.calls);
+    let bytes = counters.rx_bytes.saturating_add(counters.tx_bytes);
+    let cpu = real(counters.cpu_ns.unwrap_or(0));
+    let idle = counters.requests < ENOUGH_REQUESTS
+        && bytes < ENOUGH_BYTES
+        && calls.all < ENOUGH_CALLS
+        && cpu < ENOUGH_CPU * real(window.length_ns);
+    if idle {
+        return None;
+    }
+
+    let requests = real(counters.requests.max(1));
+    // Amounts that are never a fraction of one: the unit (byte, microsecond, call) is small enough to add.
+    let amount_per_request = |amount: f64| (1.0 + amount / requests).ln();
+    let events_per_request = |events: u64| (SMALL_SHARE + real(events) / requests).ln();
+    let share = |part: u64| (SMALL_SHARE + real(part) / real(calls.all.max(1))).ln();
+    let values: [f64; COUNT] = [
+        (SMALL_SHARE + real(counters.tx_bytes) / real(counters.rx_bytes.max(1))).ln(),
+        amount_per_request(real(counters.tx_bytes)),
+        amount_per_request(real(counters.rx_bytes)),
+        amount_per_request(cpu / 1000.0),
+        amount_per_request(real(calls.all)),
+        events_per_request(counters.clones),
+        events_per_request(counters.connects),
+        share(calls.failed),
+        share(calls.read),
+        share(calls.write),
+        share(calls.network),
+        share(calls.memory),
+        share(calls.open),
+        share(calls.metadata),
+    ];
+    Some(values.to_vec())
+}
+
+/// Exact up to 2^53, far beyond what one window counts.
+#[expect(clippy::cast_precision_loss, reason = "counts of one window are small")]
+fn real(count: u64) -> f64 {
+    count as f64
+}
+
+/// Calls that do work, by kind.
+#[derive(Default)]
+struct Calls {
+    all: u64,
+    failed: u64,
+    read: u64,
+    write: u64,
+    network: u64,
+    memory: u64,
+    open: u64,
+    metadata: u64,
+}
+
+impl Calls {
+    fn of(counts: &[CallCount]) -> Self {
+        let mut sums = Self::default();
+        for count in counts {
+            let sum = match kind(count.call) {
+                Kind::Idle => continue,
+                Kind::Read => Some(&mut sums.read),
+                Kind::Write => Some(&mut sums.write),
+                Kind::Network => Some(&mut sums.network),
+                Kind::Memory => Some(&mut sums.memory),
+                Kind::Open => Some(&mut sums.open),
+                Kind::Metadata => Some(&mut sums.metadata),
+                Kind::Other => None,
+            };
+            if let Some(sum) = sum {
+                *sum = sum.saturating_add(count.calls);
+            }
+            sums.all = sums.all.saturating_add(count.calls);
+            sums.failed = sums.failed.saturating_add(count.errors);
+        }
+        sums
+    }
+}
+
+fn kind(call: u16) -> Kind {
+    let call = i64::from(call);
+    #[cfg(target_arch = "x86_64")]
+    match call {
+        libc::SYS_open | libc::SYS_creat => return Kind::Open,
+        libc::SYS_stat
+        | libc::SYS_lstat
+        | libc::SYS_access
+        | libc::SYS_readlink
+        | libc::SYS_getdents => {
+            return Kind::Metadata;
+        }
+        libc::SYS_epoll_wait
+        | libc::SYS_poll
+        | libc::SYS_select
+        | libc::SYS_pause
+        | libc::SYS_alarm
+        | libc::SYS_time
+        | libc::SYS_getpgrp => return Kind::Idle,
+        _ => {}
+    }
+    match call {
+        libc::SYS_read
+        | libc::SYS_pread64
+        | libc::SYS_readv
+        | libc::SYS_preadv
+        | libc::SYS_preadv2 => Kind::Read,
+        libc::SYS_write
+        | libc::SYS_pwrite64
+        | libc::SYS_writev
+        | libc::SYS_pwritev
+        | libc::SYS_pwritev2
+        | libc::SYS_sendfile
+        | libc::SYS_splice
+        | libc::SYS_tee
+        | libc::SYS_vmsplice
+        | libc::SYS_copy_file_range => Kind::Write,
+        libc::SYS_sendto
+        | libc::SYS_sendmsg
+        | libc::SYS_sendmmsg
+        | libc::SYS_recvfrom
+        | libc::SYS_recvmsg
+        | libc::SYS_recvmmsg
+        | libc::SYS_socket
+        | libc::SYS_socketpair
+        | libc::SYS_connect
+        | libc::SYS_bind
+        | libc::SYS_listen
+        | libc::SYS_accept
+        | libc::SYS_accept4
+        | libc::SYS_shutdown
+        | libc::SYS_setsockopt
+        | libc::SYS_getsockopt
+        | libc::SYS_getsockname
+        | libc::SYS_getpeername => Kind::Network,
+        libc::SYS_mmap
+        | libc::SYS_munmap
+        | libc::SYS_mremap
+        | libc::SYS_mprotect
+        | libc::SYS_madvise
+        | libc::SYS_brk
+        | libc::SYS_msync => Kind::Memory,
+        libc::SYS_openat | libc::SYS_openat2 => Kind::Open,
+        libc::SYS_newfstatat
+        | libc::SYS_fstat
+        | libc::SYS_statx
+        | libc::SYS_faccessat
+        | libc::SYS_faccessat2
+        | libc::SYS_readlinkat
+        | libc::SYS_getdents64
+        | libc::SYS_statfs
+        | libc::SYS_fstatfs
+        | libc::SYS_getcwd => Kind::Metadata,
+        libc::SYS_futex
+        | libc::SYS_futex_waitv
+        | libc::SYS_sched_yield
+        | libc::SYS_sched_getaffinity
+        | libc::SYS_sched_setaffinity
+        | libc::SYS_epoll_pwait
+        | libc::SYS_epoll_pwait2
+        | libc::SYS_epoll_ctl
+        | libc::SYS_ppoll
+        | libc::SYS_pselect6
+        | libc::SYS_io_uring_enter
+        | libc::SYS_nanosleep
+        | libc::SYS_clock_nanosleep
+        | libc::SYS_clock_gettime
+        | libc::SYS_gettimeofday
+        | libc::SYS_timer_settime
+        | libc::SYS_timerfd_settime
+        | libc::SYS_getitimer
+        | libc::SYS_setitimer
+        | libc::SYS_getpid
+        | libc::SYS_gettid
+        | libc::SYS_getppid
+        | libc::SYS_getuid
+        | libc::SYS_getcpu
+        | libc::SYS_getrusage
+        | libc::SYS_times
+        | libc::SYS_restart_syscall
+        | libc::SYS_rt_sigprocmask
+        | libc::SYS_rt_sigreturn
+        | libc::SYS_rt_sigtimedwait
+        | libc::SYS_wait4
+        | libc::SYS_waitid
+        | libc::SYS_membarrier => Kind::Idle,
+        _ => Kind::Other,
+    }
+}

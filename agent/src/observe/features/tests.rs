@@ -1,0 +1,185 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::observe::event::Moment;
+use crate::observe::window::Counters;
+
+fn call(call: i64, calls: u64, errors: u64) -> CallCount {
+    CallCount {
+        call: u16::try_from(call).unwrap(),
+        calls,
+        errors,
+    }
+}
+
+fn window(counters: Counters) -> Window {
+    Window {
+        end: Moment(1),
+        length_ns: 5_000_000_000,
+        counters,
+    }
+}
+
+/// What a server does for so many requests.
+fn served(requests: u64) -> Counters {
+    Counters {
+        calls: vec![
+            call(libc::SYS_read, 2 * requests, 0),
+            call(libc::SYS_write, 4 * requests, 0),
+            call(libc::SYS_recvfrom, requests, requests / 2),
+            call(libc::SYS_futex, 7 * requests, 0),
+        ],
+        rx_bytes: 900 * requests,
+        tx_bytes: 700 * requests,
+        requests,
+        accepted: requests,
+        cpu_ns: Some(3_000_000 * requests),
+        ..Counters::default()
+    }
+}
+
+fn of(counters: Counters) -> Vec<f64> {
+    features(&window(counters)).unwrap()
+}
+
+fn feature(values: &[f64], name: &str) -> f64 {
+    values[NAMES.iter().position(|&known| known == name).unwrap()]
+}
+
+#[test]
+fn idle_windows_have_none() {
+    assert_eq!(features(&window(Counters::default())), None);
+    assert_eq!(features(&window(served(2))), None);
+    let waiting = Counters {
+        calls: vec![
+            call(libc::SYS_futex, 100_000, 0),
+            call(libc::SYS_read, 100, 0),
+        ],
+        ..Counters::default()
+    };
+    assert_eq!(features(&window(waiting)), None);
+}
+
+#[test]
+fn work_without_requests_is_not_idle() {
+    let mining = Counters {
+        cpu_ns: Some(2_000_000_000),
+        ..Counters::default()
+    };
+    let sending = Counters {
+        tx_bytes: 1 << 20,
+        ..Counters::default()
+    };
+    for counters in [mining, sending] {
+        assert!(features(&window(counters)).is_some());
+    }
+}
+
+#[test]
+fn other_proportions_give_other_features() {
+    let base = of(served(100));
+    let mut leaking = served(100);
+    leaking.tx_bytes *= 20;
+    let mut failing = served(100);
+    failing.calls[0].errors = 150;
+    let mut spawning = served(100);
+    spawning.clones = 100;
+    let mut opening = served(100);
+    opening.calls.push(call(libc::SYS_openat, 300, 0));
+    let mut computing = served(100);
+    computing.cpu_ns = Some(30_000_000_000);
+    for (counters, name) in [
+        (leaking, "bytes_sent_per_request"),
+        (failing, "failed_call_share"),
+        (spawning, "new_tasks_per_request"),
+        (opening, "file_open_call_share"),
+        (computing, "cpu_per_request"),
+    ] {
+        let change = feature(&of(counters), name) - feature(&base, name);
+        assert!(change > 1.0, "{name} changed by {change}");
+    }
+}
+
+#[test]
+fn waiting_counts_nowhere() {
+    let mut contended = served(100);
+    contended.calls[3].calls *= 50;
+    contended
+        .calls
+        .push(call(libc::SYS_sched_yield, 100_000, 0));
+    assert_eq!(of(contended), of(served(100)));
+}
+
+#[test]
+fn unknown_cpu_time_is_a_constant() {
+    let unknown = |requests| Counters {
+        cpu_ns: None,
+        ..served(requests)
+    };
+    let value = |requests| feature(&of(unknown(requests)), "cpu_per_request");
+    assert!(value(50).abs() < f64::EPSILON && value(5000).abs() < f64::EPSILON);
+}
+
+fn counters() -> impl Strategy<Value = Counters> {
+    let calls = prop::collection::vec((0..460_u16, 0..2000_u64, 0..2000_u64), 0..40);
+    (
+        calls,
+        0..1_000_000_u64,
+        0..1_000_000_u64,
+        30..500_u64,
+        0..500_u64,
+        0..500_u64,
+        0..4_000_000_000_u64,
+    )
+        .prop_map(
+            |(calls, rx_bytes, tx_bytes, requests, connects, clones, cpu)| Counters {
+                calls: calls
+                    .into_iter()
+                    .map(|(call, calls, errors)| CallCount {
+                        call,
+                        calls,
+                        errors: errors.min(calls),
+                    })
+                    .collect(),
+                rx_bytes: rx_bytes + 10_000,
+                tx_bytes,
+                requests,
+                connects,
+                clones,
+                cpu_ns: Some(cpu),
+                ..Counters::default()
+            },
+        )
+}
+
+proptest! {
+    #[test]
+    fn ten_times_the_traffic_gives_nearly_the_same(mut counters in counters()) {
+        counters.calls.push(call(libc::SYS_read, 500, 0));
+        let mut tenfold = counters.clone();
+        for count in &mut tenfold.calls {
+            count.calls *= 10;
+            count.errors *= 10;
+        }
+        tenfold.rx_bytes *= 10;
+        tenfold.tx_bytes *= 10;
+        tenfold.requests *= 10;
+        tenfold.connects *= 10;
+        tenfold.clones *= 10;
+        tenfold.cpu_ns = tenfold.cpu_ns.map(|cpu| cpu * 10);
+        for (name, (one, ten)) in NAMES.iter().zip(of(counters).into_iter().zip(of(tenfold))) {
+            prop_assert!((one - ten).abs() < 0.05, "{} {} {}", name, one, ten);
+        }
+    }
+
+    #[test]
+    fn features_are_finite(counters in counters(), scale in 1..u64::MAX) {
+        let mut huge = counters;
+        huge.rx_bytes = scale;
+        huge.tx_bytes = u64::MAX - scale;
+        huge.cpu_ns = Some(scale);
+        prop_assert!(of(huge).into_iter().all(f64::is_finite));
+    }
+}
