@@ -115,18 +115,23 @@ impl ProcessTable {
         }
     }
 
-    /// A process made another.
+    /// A process made another. Says on whose behalf; `None` for the runtime's set-up.
     pub fn fork(&mut self, pid: u32, comm: &str, child: u32, at: Moment) -> Option<Origin> {
-        let parent = self.lookup(pid, comm, at);
-        let made = self.processes.get(&parent).cloned()?;
-        let origin = made.standing.origin();
-        self.insert(Process {
-            pid: child,
-            parent: Some(parent),
-            started: Some(at),
-            ..made
-        });
-        origin
+        let parent = self
+            .live
+            .get(&pid)
+            .and_then(|serial| Some((*serial, self.processes.get(serial)?.clone())));
+        // An unknown parent need not lie in the container: the runtime can make a child right into its cgroup.
+        let serial = match parent {
+            Some((serial, parent)) => self.insert(Process {
+                pid: child,
+                parent: Some(serial),
+                started: Some(at),
+                ..parent
+            }),
+            None => self.insert_unknown(child, comm, at),
+        };
+        self.processes.get(&serial)?.standing.origin()
     }
 
     /// A process replaced its program.

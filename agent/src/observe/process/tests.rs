@@ -146,6 +146,20 @@ fn children_of_the_server_are_the_servers_with_and_without_exec() {
 }
 
 #[test]
+fn a_child_made_into_the_container_from_outside_is_set_up_and_its_maker_stays_out() {
+    let mut table = served();
+    assert_eq!(table.fork(500, "crun", 20, AT), None);
+    assert_eq!(table.len(), 2);
+    assert_eq!(
+        started(&mut table, 20, &exec("/bin/sh", RUNTIME)),
+        program(Origin::Runtime, "runtime", "/bin/sh")
+    );
+    table.exit(20);
+    table.take_runtime_activity();
+    assert!(!table.take_runtime_activity());
+}
+
+#[test]
 fn after_a_loss_unknown_processes_are_the_servers() {
     let mut table = served();
     assert_eq!(table.origin(30, "x", AT), None);
