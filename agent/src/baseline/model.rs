@@ -58,6 +58,12 @@ impl FamilyBaseline {
         self.active_since_s.is_some() && self.facts.refused() == 0
     }
 
+    /// The exposure at the last new fact.
+    #[must_use]
+    pub fn last_new(&self) -> &Clock {
+        &self.last_new
+    }
+
     fn merge(&mut self, family: Family, other: &Self) {
         self.facts.merge(&other.facts, cap(family));
         self.pending.merge(&other.pending, PENDING);

@@ -76,13 +76,11 @@ fn every_changed_byte_and_every_cut_is_noticed() {
     let path = save(dir.path(), &small("a")).unwrap();
     let good = fs::read(&path).unwrap();
     for i in 0..good.len() {
-        for flip in [0x01_u8, 0x20, 0x80] {
-            let mut bad = good.clone();
-            bad[i] ^= flip;
-            fs::write(&path, &bad).unwrap();
-            let error = load(&path).expect_err("a changed byte").to_string();
-            assert!(error.contains(path.to_str().unwrap()), "{error}");
-        }
+        let mut bad = good.clone();
+        bad[i] ^= 1 << (i % 8);
+        fs::write(&path, &bad).unwrap();
+        let error = load(&path).expect_err("a changed byte").to_string();
+        assert!(error.contains(path.to_str().unwrap()), "{error}");
         fs::write(&path, &good[..i]).unwrap();
         load(&path).expect_err("a cut file");
     }

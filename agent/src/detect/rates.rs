@@ -1,0 +1,255 @@
+//! The rate model: whether the load-normalised features of a window lie where those of the learned windows lay.
+//!
+//! One half of the sampled rows (by hash) fits a mixture, the other half calibrates how far from it ordinary windows
+//! come. Rows that fitted a model look closer to it than new ones do, so they cannot calibrate it.
+
+use ndarray::{Array1, Array2};
+
+use super::evidence::conformal_p;
+use super::mixture::{Mixture, MixtureError};
+use crate::baseline::sample::Sample;
+
+/// Rows from which a model is fitted; half of them fit, half calibrate.
+pub const MIN_ROWS: usize = 60;
+
+/// Rows of either half. The split is by hash, so the halves differ in size.
+const MIN_HALF: usize = 20;
+
+/// A row counts at most this many median absolute deviations from the median: one wild window while learning must not
+/// widen the model.
+const WINSOR_MADS: f64 = 6.0;
+
+/// Spread that every feature has on top of what was seen, nats: a proportion that moves by a tenth is no news, however
+/// steady it was.
+const NOISE: f64 = 0.1;
+
+/// How much the squared distance must exceed the largest ordinary one before evidence may become a finding: twice as
+/// far out.
+const CLEARLY_BEYOND: f64 = 4.0;
+
+/// Windows resemble their neighbours, so a short learning has not seen all that is ordinary: the largest ordinary
+/// squared distance is taken to be this many rows' worth larger, relative to the rows there are. Workloads simulated
+/// with a lag-one correlation of 0.9 (nine in ten real ones have less than 0.6) stay within the resulting bound.
+const UNSEEN_ROWS: f64 = 100.0;
+
+/// Why there is no model.
+#[derive(Debug, thiserror::Error)]
+pub enum RatesError {
+    /// Learning has not gathered enough rows.
+    #[error("{rows} of {MIN_ROWS} sampled windows are there")]
+    TooFewRows {
+        /// Rows there are.
+        rows: usize,
+    },
+    /// The mixture could not be fitted.
+    #[error(transparent)]
+    Mixture(#[from] MixtureError),
+}
+
+/// A fitted and calibrated model of one phase.
+#[derive(Clone, Debug)]
+pub struct RateModel {
+    scales: Vec<Scale>,
+    mixture: Mixture,
+    /// Squared distances of the calibration rows, ascending.
+    calibration: Vec<f64>,
+    /// The largest ordinary squared distance: that of calibration with wild values drawn in, so that one wild window
+    /// does not put everything within reach, and a margin for what a short learning did not see.
+    reach: f64,
+    rows: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Scale {
+    low: f64,
+    high: f64,
+    mean: f64,
+    spread: f64,
+}
+
+/// What the model says of one window.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// Conformal p-value of the window.
+    pub p: f64,
+    /// Squared distance, in units of the largest ordinary one.
+    pub excess: f64,
+    /// The features that contribute most, the largest first, at most 5.
+    pub reasons: Vec<FeatureShare>,
+}
+
+/// One feature's part in a verdict.
+#[derive(Clone, Copy, Debug)]
+pub struct FeatureShare {
+    /// Position among the features.
+    pub feature: usize,
+    /// Part of the squared distance.
+    pub share: f64,
+    /// Difference from the usual value, nats: the feature is e to this times its usual value.
+    pub difference: f64,
+}
+
+impl Verdict {
+    /// Whether the window lies clearly beyond everything ordinary.
+    #[must_use]
+    pub fn is_clearly_beyond(&self) -> bool {
+        self.excess > CLEARLY_BEYOND
+    }
+
+    /// Whether the window is ordinary, so that the model may learn from it.
+    #[must_use]
+    pub fn is_ordinary(&self) -> bool {
+        self.excess <= 1.0
+    }
+}
+
+impl RateModel {
+    /// Fits and calibrates a model on the rows with `width` features.
+    ///
+    /// # Errors
+    /// When there are too few rows or no mixture fits them.
+    pub fn fit(sample: &Sample, width: usize) -> Result<Self, RatesError> {
+        let (fitting, calibrating): (Vec<_>, Vec<_>) = sample
+            .rows(width)
+            .partition(|(key, _)| key.is_multiple_of(2));
+        let rows = fitting.len() + calibrating.len();
+        if rows < MIN_ROWS || fitting.len().min(calibrating.len()) < MIN_HALF || width == 0 {
+            return Err(RatesError::TooFewRows { rows });
+        }
+        let scales: Vec<Scale> = (0..width)
+            .map(|feature| {
+                let column = fitting.iter().filter_map(|(_, row)| row.get(feature));
+                Scale::of(column.copied().collect())
+            })
+            .collect();
+        let noise: Vec<_> = scales.iter().map(|s| (NOISE / s.spread).powi(2)).collect();
+        let mut points = Array2::zeros((fitting.len(), width));
+        for (mut point, (_, row)) in points.rows_mut().into_iter().zip(&fitting) {
+            for ((to, value), scale) in point.iter_mut().zip(row).zip(&scales) {
+                *to = scale.standardised(scale.winsorised(*value));
+            }
+        }
+        let mixture = Mixture::fit(points.view(), &noise)?;
+        let mut model = Self {
+            scales,
+            mixture,
+            calibration: Vec::new(),
+            reach: 1.0,
+            rows,
+        };
+        model.calibration = calibrating
+            .iter()
+            .map(|(_, row)| model.distance(row))
+            .collect();
+        model.calibration.sort_by(f64::total_cmp);
+        for (_, row) in &calibrating {
+            let drawn_in = row.iter().zip(&model.scales);
+            let drawn_in: Vec<_> = drawn_in.map(|(v, scale)| scale.winsorised(*v)).collect();
+            model.reach = model.reach.max(model.distance(&drawn_in));
+        }
+        model.reach *= 1.0 + UNSEEN_ROWS / rows as f64;
+        Ok(model)
+    }
+
+    /// Rows the model was made of.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Judges the features of one window; `None` when they are not as many as the model was fitted on, or not finite.
+    #[must_use]
+    pub fn judge(&self, features: &[f64]) -> Option<Verdict> {
+        if features.len() != self.scales.len() || features.iter().any(|v| !v.is_finite()) {
+            return None;
+        }
+        let (distance, shares) = self.mixture.nearest(self.point(features).view());
+        let mut reasons: Vec<_> = shares
+            .into_iter()
+            .zip(features.iter().zip(&self.scales))
+            .enumerate()
+            .map(|(feature, (share, (value, scale)))| FeatureShare {
+                feature,
+                share,
+                difference: value - scale.mean,
+            })
+            .collect();
+        reasons.sort_by(|a, b| b.share.total_cmp(&a.share).then(a.feature.cmp(&b.feature)));
+        reasons.truncate(5);
+        Some(Verdict {
+            p: conformal_p(&self.calibration, distance),
+            excess: distance / self.reach,
+            reasons,
+        })
+    }
+
+    fn distance(&self, row: &[f64]) -> f64 {
+        self.mixture.nearest(self.point(row).view()).0
+    }
+
+    fn point(&self, row: &[f64]) -> Array1<f64> {
+        row.iter()
+            .zip(&self.scales)
+            .map(|(value, scale)| scale.standardised(*value))
+            .collect()
+    }
+}
+
+impl Scale {
+    fn of(mut column: Vec<f64>) -> Self {
+        let middle = median(&mut column);
+        let mut deviations: Vec<_> = column.iter().map(|v| (v - middle).abs()).collect();
+        // 1.4826 makes the median absolute deviation of a normal distribution its standard deviation.
+        let spread = (median(&mut deviations) * 1.4826).max(NOISE);
+        let (low, high) = (middle - WINSOR_MADS * spread, middle + WINSOR_MADS * spread);
+        let n = column.len().max(1) as f64;
+        let clamped = || column.iter().map(|v| v.clamp(low, high));
+        let mean = clamped().sum::<f64>() / n;
+        let variance = clamped().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
+        Self {
+            low,
+            high,
+            mean,
+            spread: (variance + NOISE * NOISE).sqrt(),
+        }
+    }
+
+    fn winsorised(&self, value: f64) -> f64 {
+        value.clamp(self.low, self.high)
+    }
+
+    fn standardised(&self, value: f64) -> f64 {
+        // Far enough to be beyond anything, near enough that its square is a number.
+        ((value - self.mean) / self.spread).clamp(-1e6, 1e6)
+    }
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+#[cfg(test)]
+pub(super) mod noise {
+    /// Standard normal noise without a dependency: sums of twelve uniform numbers of a linear congruential generator.
+    pub(in crate::detect) struct Noise(u64);
+
+    impl Noise {
+        pub(in crate::detect) fn new(seed: u64) -> Self {
+            Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+        }
+
+        pub(in crate::detect) fn next(&mut self) -> f64 {
+            let uniform = |state: &mut u64| {
+                *state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                (*state >> 11) as f64 / (1_u64 << 53) as f64
+            };
+            (0..12).map(|_| uniform(&mut self.0)).sum::<f64>() - 6.0
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
