@@ -2,4 +2,15 @@
 //!
 //! Pure: no I/O, no clock, no async.
 
+pub mod allow;
+pub mod budget;
+pub mod danger;
+pub mod detector;
+pub mod evidence;
 pub mod finding;
+pub mod mixture;
+pub mod never_learn;
+pub mod novelty;
+pub mod rates;
+pub mod technique;
+pub mod wording;

@@ -1,0 +1,256 @@
+//! Sentences of findings: what a person reads first, at night.
+
+use super::danger::Category;
+use super::never_learn::Kind;
+use crate::baseline::exposure::Totals;
+use crate::baseline::model::Baseline;
+use crate::baseline::quantity::{counted, duration};
+use crate::observe::fact::{Family, Phase, ProcessInfo, Sighting};
+
+/// Longest quotation of what a workload chose itself: paths, arguments, names.
+const LONGEST: usize = 200;
+
+/// One line of bounded length: control characters become `?`, since the workload chose the text.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let mut out: String = text
+        .chars()
+        .take(LONGEST)
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect();
+    if text.chars().nth(LONGEST).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+fn base_name(path: &str) -> &str {
+    path.rsplit('/')
+        .find(|part| !part.is_empty())
+        .unwrap_or(path)
+}
+
+/// The process's name: its executable, or its thread's name where that is not known.
+#[must_use]
+pub fn subject(process: &ProcessInfo) -> String {
+    let name = match (process.exe.as_str(), process.comm.as_str()) {
+        ("", "") => "a process",
+        ("", comm) => comm,
+        (exe, _) => base_name(exe),
+    };
+    quoted(name)
+}
+
+/// Who started the program of an executable fact, `/bin/sh -c <- /usr/bin/python3.11`.
+fn starter(sighting: &Sighting) -> String {
+    let parent = sighting
+        .fact
+        .value
+        .rsplit_once(" <- ")
+        .map(|(_, parent)| parent);
+    let parent = parent.and_then(|p| p.split(' ').next()).unwrap_or_default();
+    match parent {
+        "" => "something".to_owned(),
+        parent => quoted(base_name(parent)),
+    }
+}
+
+/// The title of a novelty.
+#[must_use]
+pub fn novelty_title(category: Category, sighting: &Sighting) -> String {
+    let raw = quoted(&sighting.raw);
+    let who = subject(&sighting.process);
+    match category {
+        Category::Shell => format!("{} started a shell: {raw}", starter(sighting)),
+        Category::Executable => format!(
+            "{} started a program that is new here: {raw}",
+            starter(sighting)
+        ),
+        Category::Dropped => {
+            format!(
+                "{} started a program from a scratch place: {raw}",
+                starter(sighting)
+            )
+        }
+        Category::Endpoint => format!("{who} contacted {raw}, a peer this workload never had"),
+        Category::Loopback if sighting.fact.family == Family::Listener => {
+            format!("{who} began to listen on {raw} inside the container, which is new")
+        }
+        Category::Loopback => format!("{who} contacted {raw} inside the container, which is new"),
+        Category::Listener => format!("{who} began to listen on {raw}, which is new"),
+        Category::ModelWrite => format!("{who} opened the model file {raw} for writing"),
+        Category::ModelRead => format!("{who} opened the model file {raw} again while serving"),
+        Category::CodeWrite => format!("{who} wrote {raw}, which other programs run"),
+        Category::SecretRead => format!("{who} read the credentials in {raw}"),
+        Category::SecretWrite => format!("{who} wrote the credentials file {raw}"),
+        Category::FileWrite => format!("{who} wrote {raw}, which is new"),
+        Category::ScratchWrite => format!("{who} wrote the temporary file {raw}, of a new kind"),
+        Category::Privileged => format!("{who} made a privileged call: {raw}"),
+        Category::Syscall => format!(
+            "the system call {} was made for the first time",
+            quoted(&sighting.fact.value)
+        ),
+    }
+}
+
+/// The title of a never-learnable fact.
+#[must_use]
+pub fn never_learn_title(kind: Kind, sighting: &Sighting) -> String {
+    let raw = quoted(&sighting.raw);
+    let who = subject(&sighting.process);
+    match kind {
+        Kind::MetadataAddress => format!("{who} contacted the cloud metadata service at {raw}"),
+        Kind::PreloadWrite => format!("{who} opened {raw} for writing"),
+        Kind::ServiceAccountToken => format!("{who} read the service account token {raw}"),
+        Kind::SocketOnStdio => {
+            format!("{who} put a socket in place of its standard streams: {raw}")
+        }
+        Kind::FilelessExec => format!(
+            "{} ran a program that has no file: {raw}",
+            starter(sighting)
+        ),
+        Kind::PrivilegedCall => format!("{who} made a privileged call: {raw}"),
+    }
+}
+
+/// What was observed, raw: the thing and the process behind it, where one is known.
+#[must_use]
+pub fn observed(sighting: &Sighting) -> String {
+    let ProcessInfo { pid, exe, argv, .. } = &sighting.process;
+    let raw = &sighting.raw;
+    match (sighting.fact.family, argv.join(" ")) {
+        _ if *pid == 0 => raw.clone(),
+        (Family::Executable, _) => format!("{raw} as {exe} (pid {pid})"),
+        (_, argv) if argv.is_empty() => {
+            format!("{raw} by {} (pid {pid})", subject(&sighting.process))
+        }
+        (_, argv) => format!("{raw} by {argv} (pid {pid})"),
+    }
+}
+
+const fn noun(family: Family) -> &'static str {
+    match family {
+        Family::Executable => "executable",
+        Family::FileRead => "read file",
+        Family::FileWrite => "written file",
+        Family::Endpoint => "endpoint",
+        Family::Listener => "listener",
+        Family::Syscall => "system call",
+        Family::Privileged => "privileged operation",
+    }
+}
+
+/// How much was observed: `840 windows (1 h 10 min, 5,230 requests) on 2 replicas`.
+#[must_use]
+pub fn evidence(totals: &Totals) -> String {
+    format!(
+        "{} ({}, {}) on {}",
+        counted(totals.windows, "window"),
+        duration(totals.seconds),
+        counted(totals.requests, "request"),
+        counted(totals.replicas, "replica"),
+    )
+}
+
+/// What was expected instead of a novelty, with the evidence for it.
+#[must_use]
+pub fn novelty_expected(
+    baseline: &Baseline,
+    phase: Phase,
+    family: Family,
+    elsewhere: Option<Phase>,
+) -> String {
+    let noun = noun(family);
+    let learned = baseline.family(phase, family);
+    let known = learned.map_or(0, |f| f.facts.len() as u64);
+    let exposure = baseline.phases.get(&phase).map(|p| &p.exposure);
+    let totals = exposure.map(|e| e.totals()).unwrap_or_default();
+    let mut text = match known {
+        0 => format!("no {noun} at all was seen"),
+        1 => format!("the one {noun} seen was another"),
+        n => format!("none of {} seen was this one", counted(n, noun)),
+    };
+    text += &format!(" in the {} phase in {}", phase.name(), evidence(&totals));
+    if known > 0 {
+        let quiet_s = exposure
+            .zip(learned)
+            .map_or(0, |(e, f)| e.seconds_since(f.last_new()));
+        text += &format!(
+            "; last new {noun} {} of observation earlier",
+            duration(quiet_s)
+        );
+    }
+    if let Some(other) = elsewhere {
+        text += &format!("; it is known from the {} phase", other.name());
+    }
+    text
+}
+
+/// `12 times`, `a third of`: a factor given as its logarithm.
+#[must_use]
+pub fn times(nats: f64) -> String {
+    let factor = nats.abs().exp();
+    let number = if factor >= 9.95 {
+        format!("{factor:.0}")
+    } else {
+        format!("{factor:.1}")
+    };
+    if nats < 0.0 {
+        format!("1/{number} of")
+    } else {
+        format!("{number} times")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::detector::testing::sight;
+
+    #[test]
+    fn titles_name_who_did_what() {
+        let mut shell = sight(
+            Family::Executable,
+            "/usr/bin/dash -c <- /usr/bin/python3.11 -m uvicorn",
+        )
+        .0;
+        shell.raw = "sh -c id".into();
+        assert_eq!(
+            novelty_title(Category::Shell, &shell),
+            "python3.11 started a shell: sh -c id"
+        );
+        let peer = sight(Family::Endpoint, "tcp 203.0.113.9:443").0;
+        assert_eq!(
+            novelty_title(Category::Endpoint, &peer),
+            "python3.11 contacted tcp 203.0.113.9:443, a peer this workload never had"
+        );
+    }
+
+    #[test]
+    fn what_was_observed_names_the_process_once() {
+        let mut peer = sight(Family::Endpoint, "tcp 203.0.113.9:443").0;
+        let text = |s: &Sighting| observed(s);
+        assert_eq!(text(&peer), "tcp 203.0.113.9:443 by python3.11 (pid 42)");
+        peer.process.argv = vec!["python3".into(), "app.py".into()];
+        assert_eq!(
+            text(&peer),
+            "tcp 203.0.113.9:443 by python3 app.py (pid 42)"
+        );
+        peer.process.pid = 0;
+        assert_eq!(text(&peer), "tcp 203.0.113.9:443");
+    }
+
+    #[test]
+    fn what_a_workload_chose_stays_one_bounded_line() {
+        let text = quoted(&format!("a\nb\u{1b}[31m{}", "x".repeat(1000)));
+        assert!(text.starts_with("a?b?[31mxx") && text.ends_with('…'));
+        assert_eq!(text.chars().count(), LONGEST + 1);
+    }
+
+    #[test]
+    fn factors_read_both_ways() {
+        assert_eq!(times(12_f64.ln()), "12 times");
+        assert_eq!(times(1.5_f64.ln()), "1.5 times");
+        assert_eq!(times(-(4_f64.ln())), "1/4.0 of");
+    }
+}
