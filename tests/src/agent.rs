@@ -212,12 +212,20 @@ impl Agent {
         Err(problem.context(home.evidence()))
     }
 
-    /// A scrape of its metrics.
+    /// Its metrics, as it serves them.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn scrape(&self) -> Result<String> {
+        http::get(self.listen, "/metrics")
+    }
+
+    /// Its metrics.
     ///
     /// # Errors
     /// When it does not answer.
     pub fn metrics(&self) -> Result<Metrics> {
-        Metrics::parse(&http::get(self.listen, "/metrics")?)
+        Metrics::parse(&self.scrape()?)
     }
 
     /// The JSON at a path of its API, for example `containers`.

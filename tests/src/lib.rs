@@ -9,5 +9,6 @@ pub mod image;
 pub mod load;
 pub mod metrics;
 pub mod model_server;
+pub mod peer;
 pub mod suite;
 pub mod wait;

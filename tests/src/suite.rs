@@ -48,12 +48,12 @@ impl<F: Fixture> Suite<F> {
             let mut slot = fixture.lock().unwrap_or_else(PoisonError::into_inner);
             let fixture = match slot.take() {
                 Some(made) => made,
-                None => F::create().map_err(|error| Failed::from(format!("{error:?}")))?,
+                None => F::create().map_err(|error| Failed::from(format!("{error:#}")))?,
             };
             let fixture = slot.insert(fixture);
             match test(fixture) {
                 Ok(()) => Ok(Completion::Completed),
-                Err(error) => Err(format!("{error:?}\n{}", fixture.evidence()).into()),
+                Err(error) => Err(format!("{error:#}\n{}", fixture.evidence()).into()),
             }
         }));
         self

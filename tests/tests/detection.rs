@@ -4,16 +4,16 @@
     reason = "indexing JSON yields null, not a panic"
 )]
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use picket_tests::agent::{self, Agent, Home};
-use picket_tests::docker::{Container, Network, Run};
+use picket_tests::docker::Network;
 use picket_tests::image;
 use picket_tests::load::Load;
 use picket_tests::model_server::{Deed, ModelServer};
+use picket_tests::peer::Peer;
 use picket_tests::suite::{Fixture, Suite};
 use picket_tests::wait;
 use serde_json::Value;
@@ -22,8 +22,6 @@ const LEARNING_LIMIT: Duration = Duration::from_secs(120);
 
 /// A new container's counters stay at 0 for up to half a minute, so that no series is born above it.
 const FINDING_LIMIT: Duration = Duration::from_secs(60);
-
-const PEER_PORT: u16 = 4444;
 
 fn main() -> ExitCode {
     Suite::<Camp>::default()
@@ -55,7 +53,7 @@ struct Camp {
     traffic: Vec<Load>,
     learned: ModelServer,
     victim: ModelServer,
-    peer: Container,
+    peer: Peer,
     agent: Agent,
     image: String,
     home: Home,
@@ -69,16 +67,8 @@ impl Fixture for Camp {
         let home = Home::create()?;
         let agent = Agent::start(&home)?;
         let network = Network::create()?;
-        let listen = format!("while nc -l -p {PEER_PORT}; do :; done");
-        let peer = Container::start(&Run {
-            image: &busybox,
-            name: "peer",
-            network: Some(&network),
-            environment: &[],
-            command: &["sh", "-c", &listen],
-        })?;
-        let peer_address = Some(SocketAddr::new(peer.address()?, PEER_PORT));
-        let learned = ModelServer::start(&image, &network, peer_address, 1)?;
+        let peer = Peer::start(&busybox, &network)?;
+        let learned = ModelServer::start(&image, &network, Some(peer.address), 1)?;
         let mut traffic = vec![Load::start(learned.address()?, 4, 40.0)];
         // Ordinary events in the life of this workload, for the baseline to learn.
         learned.container.exec(&["cat", "/etc/os-release"])?;
@@ -86,7 +76,7 @@ impl Fixture for Camp {
         let name = learned.container.name.clone();
         let learning = agent.await_state(&name, "active", LEARNING_LIMIT);
         learning.with_context(|| home.evidence())?;
-        let victim = ModelServer::start(&image, &network, peer_address, 2)?;
+        let victim = ModelServer::start(&image, &network, Some(peer.address), 2)?;
         traffic.push(Load::start(victim.address()?, 4, 40.0));
         Ok(Self {
             traffic,
@@ -235,11 +225,11 @@ fn null_is_quiet(camp: &mut Camp) -> Result<()> {
 
 fn callback_is_network(camp: &mut Camp) -> Result<()> {
     let finding = camp.found(Deed::Callback, "network")?;
-    let peer = camp.peer.address()?.to_string();
+    let peer = camp.peer.address.to_string();
     let observed = finding["unmapped"]["picket"]["observed"].to_string();
     ensure!(observed.contains(&peer), "{observed} does not name {peer}");
     wait::until("the callback's arrival", Duration::from_secs(5), || {
-        Ok(camp.peer.logs()?.contains("DECOY").then_some(()))
+        Ok(camp.peer.container.logs()?.contains("DECOY").then_some(()))
     })
 }
 

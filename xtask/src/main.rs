@@ -2,6 +2,7 @@
 
 mod apt;
 mod cargo;
+mod demo;
 mod engine;
 mod setup;
 mod supervise;
@@ -33,6 +34,11 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Tell the whole story: a model server is learned, then poisoned, and what it does is found.
+    Demo,
+    /// The demo itself; `demo` runs it and cleans up after it.
+    #[command(hide = true)]
+    DemoStory,
     /// Run every check and test, those with real containers included.
     Test,
 }
@@ -59,6 +65,8 @@ fn perform(task: Task) -> Result<ExitCode> {
             cargo::build_agent()?;
             return Err(cargo::exec_agent(&arguments));
         }
+        Task::Demo => return demo::demo(),
+        Task::DemoStory => demo::story()?,
         Task::Test => return test::test(),
     }
     Ok(ExitCode::SUCCESS)

@@ -50,8 +50,8 @@ impl Interrupt {
     }
 }
 
-/// Runs a command in a process group of its own, handing each line of its standard output to `line`. When this
-/// program is interrupted, the whole group is ended. Afterwards no container or network of this run is left.
+/// Runs a command in a process group of its own. Each line of its standard output, where that is piped, goes to `line`.
+/// When this program is interrupted, the whole group is ended. Afterwards no container or network of this run is left.
 ///
 /// # Errors
 /// When the command cannot be run, or was interrupted.
@@ -64,14 +64,14 @@ pub fn run(
     let mut child = command
         .env(RUN_VARIABLE, run_name())
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
         .process_group(0)
         .spawn()
         .with_context(|| format!("cannot run {}", command.get_program().display()))?;
-    let stdout = child.stdout.take().context("its output is not piped")?;
+    let stdout = child.stdout.take();
     let status = thread::scope(|scope| {
         scope.spawn(move || {
-            let lines = BufReader::new(stdout).lines();
+            let lines = stdout.map(|stdout| BufReader::new(stdout).lines());
+            let lines = lines.into_iter().flatten();
             lines.map_while(Result::ok).for_each(|text| line(&text));
         });
         wait_for(&mut child, interrupt)

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every check and test, with an honest count.
 
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 
 use anyhow::{Result, ensure};
 
@@ -33,7 +33,10 @@ pub fn test() -> Result<ExitCode> {
     let end_to_end = ["test", "--package", "picket-tests"];
     for tests in [units.as_slice(), end_to_end.as_slice()] {
         let mut command = cargo(tests);
-        command.arg("--no-fail-fast").env("AYA_BUILD_SKIP", "1");
+        command
+            .arg("--no-fail-fast")
+            .env("AYA_BUILD_SKIP", "1")
+            .stdout(Stdio::piped());
         let status = supervise::run(&mut command, &interrupt, |line| {
             println!("{line}");
             tally.read(line);
