@@ -76,6 +76,18 @@ pub enum FamilyState {
     Stuck,
 }
 
+impl FamilyState {
+    /// The state's name in the API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Learning => "learning",
+            Self::Active => "active",
+            Self::Stuck => "stuck",
+        }
+    }
+}
+
 /// How far learning got.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FamilyProgress {

@@ -109,6 +109,10 @@ pub struct ContainerView {
     pub findings: u64,
     /// Events of this container that were lost.
     pub events_lost: u64,
+    /// Events attributed to it since discovery, by kind.
+    pub events: BTreeMap<String, u64>,
+    /// When it ended, Unix milliseconds; 0 while it runs. Ended containers stay listed for a while.
+    pub ended_ms: i64,
 }
 
 impl ContainerView {

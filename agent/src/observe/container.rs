@@ -9,7 +9,7 @@ use super::event::{Access, Action, Event, Exec, Moment, Protocol};
 use super::fact::{Fact, Family, Marks, Origin, Phase, ProcessInfo, Sighting};
 use super::phase::PhaseTracker;
 use super::privileged::{self, Privileged};
-use super::process::{Known, ProcessTable, Started};
+use super::process::{Ended, Known, ProcessTable, Started};
 use super::window::{CallCount, Window, WindowReport};
 use super::{endpoint, features, path, syscall};
 
@@ -26,6 +26,7 @@ pub struct Observer {
     window_phase: Phase,
     reported_calls: BTreeSet<(Phase, Origin, u16)>,
     setup_events: u64,
+    epoch: u64,
 }
 
 impl Observer {
@@ -51,11 +52,19 @@ impl Observer {
             phase,
             reported_calls: BTreeSet::new(),
             setup_events: 0,
+            epoch: 0,
         }
     }
 
     /// What an event says that a baseline may know; `None` for set-up by the runtime and for events without a fact.
     pub fn event(&mut self, event: &Event) -> Option<Sighting> {
+        let before = self.phase.phase();
+        let sighting = self.take(event);
+        self.epoch += u64::from(self.phase.phase() != before);
+        sighting
+    }
+
+    fn take(&mut self, event: &Event) -> Option<Sighting> {
         let Event { at, pid, comm, .. } = event;
         match &event.action {
             Action::Fork { child } => {
@@ -65,8 +74,10 @@ impl Observer {
             }
             Action::Exec(exec) => self.exec(event, exec),
             Action::Exit { .. } => {
-                if self.processes.exit(*pid) {
-                    self.phase.main_ended();
+                match self.processes.exit(*pid) {
+                    Ended::Entrypoint => self.phase.main_ended(),
+                    Ended::Runtime => self.epoch += 1,
+                    Ended::Other => {}
                 }
                 None
             }
@@ -119,7 +130,9 @@ impl Observer {
             self.processes.note_loss();
         }
         let served = counters.requests > 0 || counters.accepted > 0;
+        let before = self.phase.phase();
         self.phase.window(window.end, served);
+        self.epoch += u64::from(self.phase.phase() != before);
         let began_in = std::mem::replace(&mut self.window_phase, self.phase.phase());
         let phase = (began_in == self.window_phase).then_some(began_in);
         // Calls are counted per container, so those of a command of the runtime's cannot be told from the server's.
@@ -158,6 +171,14 @@ impl Observer {
         self.phase.phase()
     }
 
+    /// Grows whenever what was reported before must be reported again. The kernel reports a thing once per container,
+    /// whoever did it and whatever the phase; so a change of phase, the hand-over from the runtime's set-up to the
+    /// entrypoint, and every command of the runtime's at its beginning and end begin a new epoch.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     /// Events dropped because the runtime caused them while it prepared the container or a command in it.
     #[must_use]
     pub fn setup_events(&self) -> u64 {
@@ -191,6 +212,7 @@ impl Observer {
         let started = self.processes.exec(event.pid, &event.comm, exec, event.at);
         let Started::Program {
             origin,
+            took_over,
             caller,
             program,
         } = started
@@ -201,6 +223,7 @@ impl Observer {
         if origin == Origin::Server {
             self.phase.program_started(event.at);
         }
+        self.epoch += u64::from(took_over);
         let value = format!("{}{} <- {caller}", program.label, program.shape);
         let mut raw = program.argv.join(" ");
         if raw.is_empty() {

@@ -39,6 +39,8 @@ pub enum Started {
     Program {
         /// On whose behalf it runs.
         origin: Origin,
+        /// It takes over from the runtime's set-up: the entrypoint, or a command of the runtime's.
+        took_over: bool,
         /// What ran it: the label of the program before it, or `entrypoint`, `runtime`, `unknown`.
         caller: String,
         /// The program itself.
@@ -67,6 +69,17 @@ impl Standing {
             Self::Runtime => Some(Origin::Runtime),
         }
     }
+}
+
+/// What an ended process was to its container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The entrypoint.
+    Entrypoint,
+    /// A command of the runtime's, or its descendant.
+    Runtime,
+    /// Anything else.
+    Other,
 }
 
 /// Numbers processes in the order they became known. Pids come back; serials do not, and a parent's is always lower
@@ -176,15 +189,16 @@ impl ProcessTable {
         self.runtime_active |= origin == Origin::Runtime;
         Started::Program {
             origin,
+            took_over: started_outside,
             caller,
             program,
         }
     }
 
-    /// A process ended. Says whether it was the entrypoint.
-    pub fn exit(&mut self, pid: u32) -> bool {
+    /// A process ended. Says what it was to the container.
+    pub fn exit(&mut self, pid: u32) -> Ended {
         let Some(serial) = self.live.remove(&pid) else {
-            return false;
+            return Ended::Other;
         };
         self.ended.push_back(serial);
         if self.ended.len() > MAX_ENDED
@@ -192,7 +206,12 @@ impl ProcessTable {
         {
             self.processes.remove(&oldest);
         }
-        self.main == Some(serial)
+        let standing = self.processes.get(&serial).map(|process| process.standing);
+        match standing {
+            _ if self.main == Some(serial) => Ended::Entrypoint,
+            Some(Standing::Runtime) => Ended::Runtime,
+            _ => Ended::Other,
+        }
     }
 
     /// On whose behalf a process acts; `None` for the runtime's set-up.

@@ -192,6 +192,12 @@ impl Probe {
         Ok(Totals::sum(self.rows.get(&row.0, 0)?.iter()))
     }
 
+    /// Whether the kernel lets this thread read the maps.
+    #[must_use]
+    pub fn can_read_maps(&self) -> bool {
+        self.losses.get(&0, 0).is_ok()
+    }
+
     /// Losses by reason, absolute since load, in the order of [`lost::NAMES`].
     #[must_use]
     pub fn losses(&self) -> Vec<(&'static str, u64)> {

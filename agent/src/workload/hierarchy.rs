@@ -67,6 +67,12 @@ impl Hierarchy {
         Self { root: root.into() }
     }
 
+    /// The directory of the cgroup at `path`.
+    #[must_use]
+    pub fn directory(&self, path: &str) -> PathBuf {
+        self.root.join(path.trim_start_matches('/'))
+    }
+
     /// Where the hierarchy is mounted.
     #[must_use]
     pub fn root(&self) -> &Path {
@@ -129,10 +135,6 @@ impl Hierarchy {
             .parse()
             .ok()?;
         microseconds.checked_mul(1000)
-    }
-
-    fn directory(&self, path: &str) -> PathBuf {
-        self.root.join(path.trim_start_matches('/'))
     }
 
     /// `from` and every cgroup below it, parents first, siblings in order of their names.

@@ -1,6 +1,6 @@
 //! The processes of containers that are older than the agent, from `/proc`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 
 use procfs::net::TcpState;
@@ -51,32 +51,37 @@ pub fn known(pids: &[u32], lookups: &Lookups) -> Vec<KnownProcess> {
     processes
 }
 
-/// Whether one of the processes listens for TCP connections. Sockets of others that share their network (the host's,
-/// or a pod's) do not count.
+/// Ports on which one of the processes listens for TCP connections. Sockets of others that share their network (the
+/// host's, or a pod's) do not count.
 #[must_use]
-pub fn any_listens(pids: &[u32]) -> bool {
+pub fn listening_ports(pids: &[u32]) -> BTreeSet<u16> {
     let processes = || pids.iter().filter_map(|pid| open(*pid).ok());
     // All processes of a container share its network, so the first that can be read speaks for all.
-    let listening = processes().find_map(|process| listening_sockets(&process).ok());
-    let Some(listening) = listening.filter(|sockets| !sockets.is_empty()) else {
-        return false;
+    let Some(listening) = processes().find_map(|process| listening_sockets(&process).ok()) else {
+        return BTreeSet::new();
     };
     processes()
         .filter_map(|process| process.fd().ok())
         .flatten()
         .flatten()
-        .any(|descriptor| matches!(descriptor.target, FDTarget::Socket(inode) if listening.contains(&inode)))
+        .filter_map(|descriptor| match descriptor.target {
+            FDTarget::Socket(inode) => listening.get(&inode).copied(),
+            _ => None,
+        })
+        .collect()
 }
 
-/// Inodes of the sockets that listen in the network namespace of `process`.
-fn listening_sockets(process: &Process) -> ProcResult<BTreeSet<u64>> {
+/// Ports listened on in the network namespace of `process`, by their socket's inode.
+fn listening_sockets(process: &Process) -> ProcResult<BTreeMap<u64, u16>> {
     let mut sockets = process.tcp()?;
     // Absent where IPv6 is switched off.
     sockets.extend(process.tcp6().unwrap_or_default());
     let listening = sockets
         .iter()
         .filter(|socket| socket.state == TcpState::Listen);
-    Ok(listening.map(|socket| socket.inode).collect())
+    Ok(listening
+        .map(|socket| (socket.inode, socket.local_address.port()))
+        .collect())
 }
 
 fn open(pid: u32) -> ProcResult<Process> {
@@ -200,12 +205,13 @@ mod tests {
     #[test]
     fn only_sockets_of_the_processes_count() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        assert!(any_listens(&[u32::MAX, std::process::id()]));
+        let port = listener.local_addr().unwrap().port();
+        assert!(listening_ports(&[u32::MAX, std::process::id()]).contains(&port));
         // The same network, but not its socket.
         let child = Cat::start();
-        assert!(!any_listens(&[child.0.id()]));
+        assert!(listening_ports(&[child.0.id()]).is_empty());
         drop(listener);
-        assert!(!any_listens(&[]));
+        assert!(listening_ports(&[]).is_empty());
     }
 
     #[test]

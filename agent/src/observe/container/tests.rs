@@ -335,3 +335,23 @@ fn a_container_found_running_serves_and_knows_its_server() {
     assert_eq!(sighting.process.started, Some(Moment(3)));
     assert_eq!(feed.act(70, open("/x", Access::Read)), None);
 }
+
+#[test]
+fn whatever_may_be_seen_anew_begins_an_epoch() {
+    let mut feed = Feed::born();
+    feed.act(10, open("/etc/passwd", Access::Read));
+    assert_eq!(feed.observer.epoch(), 0);
+    feed.act(10, exec("/usr/bin/python3.11", RUNTIME, &["python3"]));
+    assert_eq!(feed.observer.epoch(), 1, "the entrypoint took over");
+    feed.act(10, open("/models/net.onnx", Access::Read));
+    assert_eq!(feed.observer.epoch(), 2, "the load phase began");
+    feed.act(10, open("/etc/passwd", Access::Read));
+    feed.act(10, exec("/usr/bin/python3.11", 9, &["python3"]));
+    feed.window(served(calls(&[])));
+    assert_eq!(feed.observer.epoch(), 3, "the serve phase began");
+    feed.act(20, exec("/bin/sh", RUNTIME, &["sh"]));
+    feed.act(20, Action::Fork { child: 21 });
+    assert_eq!(feed.observer.epoch(), 4, "a command of the runtime's began");
+    feed.act(20, Action::Exit { status: 0 });
+    assert_eq!(feed.observer.epoch(), 5, "and ended");
+}

@@ -31,6 +31,7 @@ fn started(table: &mut ProcessTable, pid: u32, exec: &Exec) -> Option<(Origin, S
             origin,
             caller,
             program,
+            ..
         } => Some((origin, caller, program.label.clone())),
     }
 }
@@ -45,7 +46,10 @@ fn served() -> ProcessTable {
     assert_eq!(table.origin(10, "runc:[0:PARENT]", AT), None);
     assert_eq!(table.fork(10, "runc:[0:PARENT]", 11, AT), None);
     assert_eq!(table.fork(11, "runc:[1:CHILD]", 12, AT), None);
-    assert!(!table.exit(11) && !table.exit(10));
+    assert_eq!(
+        (table.exit(11), table.exit(10)),
+        (Ended::Other, Ended::Other)
+    );
     assert_eq!(table.origin(12, "runc:[2:INIT]", AT), None);
     assert_eq!(
         started(&mut table, 12, &exec("/server", RUNTIME)),
@@ -58,7 +62,7 @@ fn served() -> ProcessTable {
 fn the_first_exec_of_the_set_up_is_the_entrypoint() {
     let mut table = served();
     assert_eq!(table.origin(12, "server", AT), Some(Origin::Server));
-    assert!(table.exit(12));
+    assert_eq!(table.exit(12), Ended::Entrypoint);
     assert!(table.is_empty());
 }
 
@@ -119,7 +123,10 @@ fn later_set_up_leads_to_commands_of_the_runtime_and_their_children() {
         started(&mut table, 21, &exec("/usr/bin/curl", 20)),
         program(Origin::Runtime, "/bin/sh", "/usr/bin/curl")
     );
-    assert!(!table.exit(21) && !table.exit(20));
+    assert_eq!(
+        (table.exit(21), table.exit(20)),
+        (Ended::Runtime, Ended::Runtime)
+    );
     assert!(table.take_runtime_activity());
     assert!(!table.take_runtime_activity());
 }
@@ -192,7 +199,7 @@ fn after_a_resync_unknown_processes_are_set_up_again() {
     assert_eq!(table.len(), 2);
     assert_eq!(table.origin(14, "worker", AT), Some(Origin::Server));
     assert_eq!(table.origin(20, "runc:[2:INIT]", AT), None);
-    assert!(table.exit(12));
+    assert_eq!(table.exit(12), Ended::Entrypoint);
 }
 
 #[test]
@@ -235,7 +242,7 @@ fn containers_older_than_the_agent_start_from_a_list() {
         started(&mut table, 11, &exec("/bin/sh", 10)),
         program(Origin::Server, "/worker", "/bin/sh")
     );
-    assert!(table.exit(10));
+    assert_eq!(table.exit(10), Ended::Entrypoint);
 }
 
 #[test]
