@@ -1,5 +1,6 @@
 //! Metrics, OCSF log, HTTP API and page: how findings and the agent's own state leave the agent.
 
+pub mod log;
 pub mod metrics;
 pub mod ocsf;
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! Made-up containers and findings for the tests of this module.
 
+#![allow(clippy::expect_used, reason = "tests")]
+
 use std::collections::BTreeMap;
 
 use crate::baseline::key::Key;
 use crate::detect::finding::{
     BaselineRef, Class, Contribution, Finding, Method, Severity, Technique,
 };
+use crate::export::metrics::{BuildInfo, Metrics};
 use crate::observe::event::{CgroupId, Moment};
 use crate::observe::fact::{Phase, ProcessInfo};
 use crate::workload::container::{Container, Runtime};
@@ -94,4 +97,15 @@ pub fn finding() -> Finding {
         lost_events: 0,
         suppressed: 3,
     }
+}
+
+/// Metrics without any container.
+pub fn metrics() -> Metrics {
+    let build = BuildInfo {
+        version: "0.1.0",
+        revision: "abc",
+        rustc: "1.95.0",
+        target: "x86_64-unknown-linux-gnu",
+    };
+    Metrics::new(&build, 5000).expect("the names are well-formed")
 }
