@@ -108,6 +108,7 @@ impl Events {
             namespace: self.namespace.clone(),
             since_ms: self.since,
             limit: self.limit,
+            ..FindingFilter::default()
         }
     }
 }

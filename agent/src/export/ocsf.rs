@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::detect::finding::{Finding, Method, Severity, Technique};
 use crate::workload::container::Container;
 
+use super::text::place;
 use super::view::finding::wall_ms;
 use schema::{
     Analytic, AnomalyAnalysis, Attack, Baseline, DetectionFinding, Device, Entry, Exposure,
@@ -97,7 +98,11 @@ fn detection_finding(
         confidence_id,
         confidence,
         risk_score: confidence_score * i64::from(severity_id - 1) / 4,
-        message: format!("{} in {}", finding.title, place(container)),
+        message: format!(
+            "{} in {}",
+            finding.title,
+            place(&container.namespace, &container.pod, &container.name)
+        ),
         metadata: Metadata {
             version: SCHEMA_VERSION,
             uid: stamp.uid.to_owned(),
@@ -123,21 +128,6 @@ fn detection_finding(
         unmapped: Unmapped {
             picket: picket(finding),
         },
-    }
-}
-
-/// Where a finding happened, in words. Outside Kubernetes pod and container are the same.
-fn place(container: &Container) -> String {
-    let Container {
-        namespace,
-        pod,
-        name,
-        ..
-    } = container;
-    if pod == name {
-        format!("{namespace}/{pod}")
-    } else {
-        format!("{namespace}/{pod}/{name}")
     }
 }
 

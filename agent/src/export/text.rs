@@ -20,7 +20,7 @@ pub fn block(finding: &FindingView) -> String {
         "{}  {}  {}  {}  {}\n  {}\n",
         finding.severity.to_uppercase(),
         printable(&finding.class),
-        place(finding),
+        place(&finding.namespace, &finding.pod, &finding.container),
         time(finding.time_ms),
         printable(&finding.id),
         printable(&finding.title)
@@ -60,15 +60,9 @@ pub fn block(finding: &FindingView) -> String {
     block
 }
 
-/// Where it happened: namespace, pod and container; outside Kubernetes the latter two are the same.
+/// Namespace, pod and container; outside Kubernetes the latter two are the same and told once.
 #[must_use]
-pub fn place(finding: &FindingView) -> String {
-    let FindingView {
-        namespace,
-        pod,
-        container,
-        ..
-    } = finding;
+pub fn place(namespace: &str, pod: &str, container: &str) -> String {
     printable(&if pod == container {
         format!("{namespace}/{pod}")
     } else {

@@ -137,6 +137,9 @@ pub struct FindingFilter {
     /// Not before this time, Unix milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since_ms: Option<i64>,
+    /// With a greater [`FindingView::sequence`]; 0 means from the first remembered one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
     /// At most this many, the newest; the stream ignores it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
@@ -157,6 +160,7 @@ impl FindingFilter {
                 .as_ref()
                 .is_none_or(|n| *n == finding.namespace)
             && self.since_ms.is_none_or(|since| finding.time_ms >= since)
+            && self.after.is_none_or(|after| finding.sequence > after)
     }
 }
 

@@ -1,0 +1,266 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use super::*;
+use crate::export::sample;
+use crate::export::view::finding::FindingView;
+use crate::export::view::{ContainerView, FactView, IncidentView, Status};
+
+fn state() -> Arc<ApiState> {
+    ApiState::new(Arc::new(sample::metrics()), Instant::now())
+}
+
+fn finding(sequence: u64, severity: &str) -> FindingView {
+    FindingView {
+        id: format!("id-{sequence}"),
+        sequence,
+        severity: severity.to_owned(),
+        ..FindingView::default()
+    }
+}
+
+async fn request(router: Router, path: &str, headers: &[(&str, &str)]) -> Response {
+    let mut request = Request::get(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    router
+        .oneshot(request.body(Body::empty()).unwrap())
+        .await
+        .unwrap()
+}
+
+async fn text(response: Response) -> String {
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+async fn get_json(state: &Arc<ApiState>, path: &str) -> (StatusCode, Value) {
+    let response = request(full_router(Arc::clone(state)), path, &[]).await;
+    let status = response.status();
+    let content_type = response.headers()[header::CONTENT_TYPE].clone();
+    assert_eq!(content_type, "application/json", "{path}");
+    (status, serde_json::from_str(&text(response).await).unwrap())
+}
+
+#[tokio::test]
+async fn metrics_come_in_the_format_asked_for() {
+    for (accept, content_type, end) in [
+        ("*/*", "text/plain; version=0.0.4; charset=utf-8", None),
+        (
+            "application/openmetrics-text; version=1.0.0",
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Some("# EOF\n"),
+        ),
+    ] {
+        let router = public_router(state());
+        let response = request(router, "/metrics", &[("accept", accept)]).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], content_type);
+        let text = text(response).await;
+        assert!(text.contains("picket_build_info{"));
+        assert_eq!(text.strip_suffix("# EOF\n").is_some(), end.is_some());
+    }
+}
+
+#[tokio::test]
+async fn the_agent_is_live_while_its_pipeline_moves() {
+    let start = Instant::now();
+    let state = ApiState::new(Arc::new(sample::metrics()), start);
+    let after = |seconds| start + Duration::from_secs(seconds);
+    assert_eq!(state.live(after(29)), Ok(()));
+    assert!(state.live(after(30)).unwrap_err().contains("30 s"));
+    state.heartbeat(after(30));
+    assert_eq!(state.live(after(59)), Ok(()));
+
+    let response = request(public_router(Arc::clone(&state)), "/livez", &[]).await;
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_stuck_agent_is_not_live() {
+    let long_ago = Instant::now().checked_sub(Duration::from_secs(40)).unwrap();
+    let state = ApiState::new(Arc::new(sample::metrics()), long_ago);
+    let response = request(public_router(state), "/livez", &[]).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(text(response).await.contains("has not moved for"));
+}
+
+#[tokio::test]
+async fn the_agent_is_ready_with_probe_and_inventory() {
+    let state = state();
+    let ready = || async {
+        let response = request(public_router(Arc::clone(&state)), "/readyz", &[]).await;
+        (response.status(), text(response).await)
+    };
+    let (status, reason) = ready().await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(reason.contains("probe"), "{reason}");
+    state.set_probe_attached(true);
+    let (status, reason) = ready().await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(reason.contains("listed"), "{reason}");
+    state.set_inventory_done();
+    assert_eq!(ready().await, (StatusCode::OK, "ok\n".to_owned()));
+}
+
+#[tokio::test]
+async fn what_the_pipeline_told_is_served() {
+    let state = state();
+    state.set_status(Status {
+        hostname: "gpu-1".to_owned(),
+        ..Status::default()
+    });
+    state.set_containers(vec![ContainerView::new(&sample::container(1, "web"))]);
+    state.set_incidents(vec![IncidentView {
+        id: "i1".to_owned(),
+        ..IncidentView::default()
+    }]);
+    state.put_baseline(BaselineView {
+        id: "b1".to_owned(),
+        facts: vec![FactView::default()],
+        ..BaselineView::default()
+    });
+    assert_eq!(
+        get_json(&state, "/api/v1/status").await.1["hostname"],
+        "gpu-1"
+    );
+    let containers = get_json(&state, "/api/v1/containers").await.1;
+    assert_eq!(containers[0]["container"], "web");
+    let incidents = get_json(&state, "/api/v1/incidents").await.1;
+    assert_eq!(incidents[0]["id"], "i1");
+    let list = get_json(&state, "/api/v1/baselines").await.1;
+    assert_eq!((&list[0]["id"], list[0].get("facts")), (&"b1".into(), None));
+    let (_, one) = get_json(&state, "/api/v1/baselines/b1").await;
+    assert_eq!(one["facts"].as_array().unwrap().len(), 1);
+    state.remove_baseline("b1");
+    let (status, error) = get_json(&state, "/api/v1/baselines/b1").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert!(error["error"].as_str().unwrap().contains("\"b1\""));
+}
+
+#[tokio::test]
+async fn findings_are_filtered_and_bounded() {
+    let state = state();
+    for sequence in 1..=1003 {
+        let severity = if sequence % 2 == 0 { "high" } else { "low" };
+        state.add_finding(finding(sequence, severity));
+    }
+    let sequences = |json: Value| -> Vec<u64> {
+        let findings = json.as_array().unwrap().iter();
+        findings.map(|f| f["sequence"].as_u64().unwrap()).collect()
+    };
+    let all = sequences(get_json(&state, "/api/v1/findings").await.1);
+    assert_eq!(all, (4..=1003).collect::<Vec<_>>());
+    let path = "/api/v1/findings?min_severity=high&limit=2";
+    assert_eq!(sequences(get_json(&state, path).await.1), [1000, 1002]);
+    let path = "/api/v1/findings?after=1001";
+    assert_eq!(sequences(get_json(&state, path).await.1), [1002, 1003]);
+    for bad in ["min_severity=dire", "severity=high", "limit=x"] {
+        let (status, error) = get_json(&state, &format!("/api/v1/findings?{bad}")).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{bad}");
+        assert!(error["error"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn the_stream_tells_what_is_remembered_and_then_what_comes() {
+    let state = state();
+    state.add_finding(finding(1, "low"));
+    state.add_finding(finding(2, "high"));
+    let path = "/api/v1/findings/stream?after=0&min_severity=high";
+    let response = request(full_router(Arc::clone(&state)), path, &[]).await;
+    let content_type = &response.headers()[header::CONTENT_TYPE];
+    assert_eq!(content_type, "application/x-ndjson");
+    let mut body = response.into_body();
+    for expected in [2, 4] {
+        let line = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert!(line.ends_with(b"\n"));
+        let view: FindingView = serde_json::from_slice(&line).unwrap();
+        assert_eq!(view.sequence, expected);
+        if expected == 2 {
+            state.add_finding(finding(3, "low"));
+            state.add_finding(finding(4, "critical"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_after_the_stream_begins_with_the_next_finding() {
+    let state = state();
+    state.add_finding(finding(1, "high"));
+    let path = "/api/v1/findings/stream";
+    let response = request(full_router(Arc::clone(&state)), path, &[]).await;
+    // The stream's position must not depend on when its task first runs.
+    state.add_finding(finding(2, "high"));
+    let line = response.into_body().frame().await.unwrap().unwrap();
+    let view: FindingView = serde_json::from_slice(&line.into_data().unwrap()).unwrap();
+    assert_eq!(view.sequence, 2);
+}
+
+#[tokio::test]
+async fn only_metrics_and_health_are_public() {
+    for (path, public) in [
+        ("/metrics", true),
+        ("/livez", true),
+        ("/readyz", true),
+        ("/", false),
+        ("/api/v1/status", false),
+        ("/api/v1/findings", false),
+    ] {
+        let response = request(public_router(state()), path, &[]).await;
+        assert_eq!(response.status() != StatusCode::NOT_FOUND, public, "{path}");
+        let response = request(full_router(state()), path, &[]).await;
+        assert_ne!(response.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_host_name_is_refused_on_loopback() {
+    for (host, served) in [
+        ("localhost", true),
+        ("LOCALHOST:9477", true),
+        ("127.0.0.1:9477", true),
+        ("[::1]:9477", true),
+        ("evil.example", false),
+        ("evil.example:9477", false),
+        ("127.0.0.1.evil.example:9477", false),
+        ("localhost@evil.example", false),
+    ] {
+        let headers = [("host", host)];
+        for path in ["/", "/api/v1/findings"] {
+            let response = request(loopback_router(state()), path, &headers).await;
+            assert_eq!(response.status() == StatusCode::OK, served, "{host} {path}");
+        }
+        let response = request(loopback_router(state()), "/metrics", &headers).await;
+        assert_eq!(response.status(), StatusCode::OK, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn errors_are_json_and_responses_are_guarded() {
+    let (status, error) = get_json(&state(), "/nowhere").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert_eq!(error["error"], "nothing at /nowhere");
+
+    let post = Request::post("/api/v1/status").body(Body::empty()).unwrap();
+    let response = full_router(state()).oneshot(post).await.unwrap();
+    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+
+    let response = request(full_router(state()), "/", &[]).await;
+    assert_eq!(
+        response.headers()[header::CONTENT_SECURITY_POLICY],
+        page::CONTENT_SECURITY_POLICY
+    );
+    assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+}
