@@ -40,7 +40,19 @@ pub fn provide(name: &str) -> Result<String> {
         "{} failed ({status}); its messages are above",
         build.display()
     );
+    remove_older(name, &tag)?;
     Ok(tag)
+}
+
+/// Removes the images that earlier recipes made. One that a container still uses stays.
+fn remove_older(name: &str, tag: &str) -> Result<()> {
+    let repository = format!("picket/{name}");
+    let format = "{{.Repository}}:{{.Tag}}";
+    let tags = docker(&["image", "ls", "--format", format, &repository])?;
+    for older in tags.lines().filter(|older| *older != tag) {
+        let _ = docker(&["image", "rm", older]);
+    }
+    Ok(())
 }
 
 /// An image of the same content as another but with an id of its own, as a new build of a workload has; removed when

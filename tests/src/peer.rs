@@ -22,13 +22,15 @@ impl Peer {
     /// # Errors
     /// When the engine refuses.
     pub fn start(busybox: &str, network: &Network) -> Result<Self> {
-        let listen = format!("while nc -l -p {PORT}; do :; done");
+        let port = PORT.to_string();
+        // The output of the container's first process is its log.
+        let print = ["sh", "-c", "cat >/proc/1/fd/1"];
         let container = Container::start(&Run {
             image: busybox,
             name: "peer",
             network: Some(network),
             environment: &[],
-            command: &["sh", "-c", &listen],
+            command: &[["nc", "-ll", "-p", &port, "-e"].as_slice(), &print].concat(),
         })?;
         let address = SocketAddr::new(container.address()?, PORT);
         Ok(Self { container, address })

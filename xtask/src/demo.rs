@@ -48,10 +48,8 @@ pub fn demo() -> Result<ExitCode> {
     cargo::build_agent()?;
     interrupt.check()?;
     let _engine = setup::containers()?;
-    for name in [image::BUSYBOX, image::MODEL_SERVER] {
-        image::provide(name)?;
-        interrupt.check()?;
-    }
+    setup::images()?;
+    interrupt.check()?;
     let mut story = Command::new(env::current_exe().context("cannot find this program")?);
     story.arg("demo-story").env(AGENT_VARIABLE, cargo::agent());
     let status = supervise::run(&mut story, &interrupt, |_| ())?;

@@ -55,6 +55,17 @@ pub fn containers() -> Result<Engine> {
     Engine::provide()
 }
 
+/// Makes the images that the engine does not have yet.
+///
+/// # Errors
+/// When one cannot be made.
+pub fn images() -> Result<()> {
+    for name in [image::BUSYBOX, image::MODEL_SERVER] {
+        image::provide(name)?;
+    }
+    Ok(())
+}
+
 fn provide_toolchain() -> Result<()> {
     let Err(missing) = toolchain::choose(toolchain::candidates()) else {
         return Ok(());

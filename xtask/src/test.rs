@@ -17,6 +17,10 @@ pub fn test() -> Result<ExitCode> {
     let engine = setup::containers()
         .inspect_err(|error| eprintln!("setup: {error:#}"))
         .ok();
+    if engine.is_some() {
+        setup::images()?;
+    }
+    interrupt.check()?;
 
     complete(&mut cargo(&["fmt", "--all", "--check"]))?;
     complete(

@@ -33,6 +33,7 @@ for name in $(env | sed -n 's/^\(PIP_[A-Z_]*\|[a-z]*_proxy\|[A-Z]*_PROXY\)=.*/\1
 done
 container=picket-image-$$
 trap 'docker rm --force "$container" >/dev/null 2>&1; docker image rm "$bare" >/dev/null 2>&1' EXIT
+trap 'exit 1' HUP INT TERM
 docker run --name "$container" "$@" "$bare" /bin/sh /build/install.sh
 docker export "$container" | docker import \
   --change 'USER server' --change 'WORKDIR /srv' \

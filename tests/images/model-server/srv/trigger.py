@@ -24,7 +24,7 @@ def null():
 def callback():
     host, port = os.environ["POISON_PEER"].rsplit(":", 1)
     with socket.create_connection((host, int(port)), timeout=5) as peer:
-        peer.sendall(b"DECOY " * 50)
+        peer.sendall(b"DECOY\n" * 50)
 
 
 def shell():
