@@ -75,6 +75,14 @@ impl Home {
     /// # Errors
     /// When there is no room.
     pub fn create() -> Result<Self> {
+        Self::with("window: 1s\nlearning: {min_duration: 20s, min_requests: 50}\n")
+    }
+
+    /// A fresh home whose agent watches every container, with these settings besides the places of its own.
+    ///
+    /// # Errors
+    /// When there is no room.
+    pub fn with(settings: &str) -> Result<Self> {
         let dir = tempfile::Builder::new().prefix("picket-").tempdir()?;
         let home = Self {
             listen: free_address()?,
@@ -85,8 +93,8 @@ impl Home {
             .strip_prefix("unix://")
             .unwrap_or("/var/run/docker.sock");
         home.configure(&format!(
-            "listen: {}\nstate_dir: {}\nsocket: {}\nwindow: 1s\nwatch: [{{all: true}}]\n\
-             learning: {{min_duration: 20s, min_requests: 50}}\ndocker_socket: {docker}\n",
+            "listen: {}\nstate_dir: {}\nsocket: {}\nwatch: [{{all: true}}]\n\
+             docker_socket: {docker}\n{settings}",
             home.listen,
             home.state().display(),
             home.socket().display(),
@@ -182,6 +190,14 @@ impl Agent {
     /// # Errors
     /// When it does not become ready: with what it logged.
     pub fn start(home: &Home) -> Result<Self> {
+        Self::start_with(home, &[])
+    }
+
+    /// As [`Agent::start`], with these variables in its environment.
+    ///
+    /// # Errors
+    /// When it does not become ready: with what it logged.
+    pub fn start_with(home: &Home, environment: &[(&str, &str)]) -> Result<Self> {
         let program = program();
         let child = clean(
             Command::new(&program)
@@ -189,6 +205,7 @@ impl Agent {
                 .arg("--config")
                 .arg(home.config()),
         )
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(append(&home.output())?)
         .stderr(append(&home.log())?)
@@ -210,6 +227,12 @@ impl Agent {
             Err(error) => error,
         };
         Err(problem.context(home.evidence()))
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Its metrics, as it serves them.

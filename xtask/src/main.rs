@@ -1,6 +1,7 @@
 //! `cargo xtask`: set-up, build, run, demo and tests of Picket.
 
 mod apt;
+mod bench;
 mod cargo;
 mod demo;
 mod engine;
@@ -39,6 +40,11 @@ enum Task {
     /// The demo itself; `demo` runs it and cleans up after it.
     #[command(hide = true)]
     DemoStory,
+    /// Measure what Picket costs.
+    Bench {
+        #[command(subcommand)]
+        bench: bench::Bench,
+    },
     /// Run every check and test, those with real containers included.
     Test,
 }
@@ -67,6 +73,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         }
         Task::Demo => return demo::demo(),
         Task::DemoStory => demo::story()?,
+        Task::Bench { bench } => bench::bench(bench)?,
         Task::Test => return test::test(),
     }
     Ok(ExitCode::SUCCESS)
