@@ -9,6 +9,7 @@
 //!
 //! `observe`, `baseline`, `detect` and `incident` are the pure core: no I/O, no clock, no async, no globals.
 
+pub mod agent;
 pub mod baseline;
 pub mod check;
 pub mod cli;

@@ -8,6 +8,7 @@ use clap::Args;
 use super::{Format, Global, output};
 use crate::check::{self, Host, Level, Line, Report};
 use crate::export::text::printable;
+use crate::probe;
 
 /// Say what works on this machine, what does not, and what to do about it
 #[derive(Args)]
@@ -24,7 +25,7 @@ impl Check {
             config.socket.clone_from(socket);
         }
         let host = Host::this().context("cannot read this process's capabilities")?;
-        let report = check::check(&host, &config, None);
+        let report = check::check(&host, &config, Some(probe::trial));
         match global.output {
             Format::Json => output::json(&report)?,
             Format::Text => output::text(&to_text(&report))?,

@@ -9,6 +9,7 @@ use clap::Args;
 use tracing_subscriber::EnvFilter;
 
 use super::Global;
+use crate::agent;
 use crate::config::{Key, Level, Loaded};
 
 /// Variable with a filter for the agent's own messages (`debug`, `picket::probe=trace`), instead of `log.level`.
@@ -35,7 +36,7 @@ impl Run {
     pub(super) fn run(&self, global: &Global) -> anyhow::Result<ExitCode> {
         let loaded = self.load(global)?;
         log_to_stderr(loaded.config.log.level)?;
-        start(loaded)
+        agent::run(loaded)
     }
 
     fn load(&self, global: &Global) -> anyhow::Result<Loaded> {
@@ -80,30 +81,4 @@ fn log_to_stderr(level: Level) -> anyhow::Result<()> {
         .with_writer(io::stderr)
         .init();
     Ok(())
-}
-
-/// Hands over to the agent.
-fn start(_loaded: Loaded) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("this build has no agent yet")
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-
-    #[test]
-    fn the_flags_set_settings() {
-        for name in ["listen", "window", "state_dir", "socket"] {
-            assert!(Key::named(name).is_some(), "{name}");
-        }
-    }
-
-    #[test]
-    fn relative_paths_are_resolved_against_the_callers_directory() {
-        let here = env::current_dir().unwrap();
-        let resolved = absolute(Some(&PathBuf::from("state"))).unwrap();
-        assert_eq!(resolved.as_deref(), here.join("state").to_str());
-        assert_eq!(absolute(None).unwrap(), None);
-    }
 }

@@ -237,13 +237,14 @@ impl ProcessTable {
             )
     }
 
-    /// The ancestors of a process inside the container, nearest first.
+    /// The ancestors of a process inside the container, nearest first; what prepared the container is not among them.
     #[must_use]
     pub fn ancestry(&self, pid: u32) -> Vec<ProcessInfo> {
         let process = |serial: &Serial| self.processes.get(serial);
         let itself = self.live.get(&pid).and_then(process);
         std::iter::successors(itself, |child| child.parent.as_ref().and_then(process))
             .skip(1)
+            .take_while(|ancestor| ancestor.standing != Standing::Setup)
             .take(MAX_ANCESTRY)
             .map(Process::info)
             .collect()

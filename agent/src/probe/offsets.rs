@@ -15,6 +15,8 @@ const REQUIRED: &[Field] = &[
     ("TASK_FILES", "task_struct", "files"),
     ("TASK_CRED", "task_struct", "cred"),
     ("TASK_EXIT_CODE", "task_struct", "exit_code"),
+    ("TASK_SIGNAL", "task_struct", "signal"),
+    ("SIGNAL_LIVE", "signal_struct", "live.counter"),
     ("CRED_EUID", "cred", "euid"),
     ("CSS_SET_DFL_CGRP", "css_set", "dfl_cgrp"),
     ("CGROUP_KN", "cgroup", "kn"),

@@ -116,20 +116,23 @@ pub struct Mount {
     pub source: PathBuf,
 }
 
-/// Looks for the bundle of a container in all `locations`; `None` when none has it.
+/// Looks for the bundle of a container in all `locations`; `None` when none has it. A place that cannot be read does
+/// not keep the others from being looked at: most of them belong to runtimes that this container is not of.
 ///
 /// # Errors
-/// When the bundle is there but cannot be read or decoded.
+/// When no place has it and one could not be read or decoded: the first such.
 pub async fn find(locations: &[Location], id: &str) -> Result<Option<Bundle>, bounded_file::Error> {
+    let mut unreadable = None;
     for Location { folder, runtime } in locations {
         for file in FILES {
-            let path = folder.join(id).join(file);
-            if let Some(specification) = bounded_file::json(&path).await? {
-                return Ok(Some(bundle(*runtime, specification)));
+            match bounded_file::json(&folder.join(id).join(file)).await {
+                Ok(Some(specification)) => return Ok(Some(bundle(*runtime, specification))),
+                Ok(None) => {}
+                Err(error) => unreadable = unreadable.or(Some(error)),
             }
         }
     }
-    Ok(None)
+    unreadable.map_or(Ok(None), Err)
 }
 
 /// The parts of an OCI runtime specification that matter here. Go writes absent collections as `null`.

@@ -152,14 +152,16 @@ pub fn sched_process_exit(ctx: BtfTracePointContext) -> i32 {
         return 0;
     };
     // SAFETY: typed argument, offsets from BTF.
-    let (thread, process, status) = unsafe {
+    let (live, status) = unsafe {
+        let signal: *const u8 = direct(task, &fields::TASK_SIGNAL);
         (
-            direct::<u32>(task, &fields::TASK_PID),
-            direct::<u32>(task, &fields::TASK_TGID),
+            direct::<u32>(signal, &fields::SIGNAL_LIVE),
             direct::<u32>(task, &fields::TASK_EXIT_CODE),
         )
     };
-    if thread != process {
+    // The process ends with its last thread, which need not be its first: a main thread may leave others behind, and
+    // one that another thread's exec replaces leaves too. do_exit (kernel/exit.c) counts down before this tracepoint.
+    if live != 0 {
         return 0;
     }
     if let Some(mut entry) = emit::reserve::<ExitEvent>(slot.row) {

@@ -1,0 +1,263 @@
+//! The running agent: start order, the loop, the end.
+
+mod baselines;
+mod clock;
+mod health;
+mod inventory;
+mod pipeline;
+mod privileges;
+mod report;
+mod views;
+mod watched;
+
+use std::os::fd::OwnedFd;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+
+use self::baselines::Baselines;
+use self::health::Health;
+use self::inventory::Existing;
+use self::pipeline::{Parts, Pipeline};
+use self::report::Reporter;
+use crate::baseline::learning::LearningSettings;
+use crate::config::{Config, FindingsLog, Loaded, NeverLearn as NeverLearnChoice};
+use crate::detect::allow::Allow;
+use crate::detect::detector::{Detector, Settings as DetectSettings};
+use crate::detect::never_learn::NeverLearn;
+use crate::export::api::state::ApiState;
+use crate::export::http;
+use crate::export::log::{FindingLog, Target};
+use crate::export::metrics::{BuildInfo, Metrics};
+use crate::observe::{features, syscall};
+use crate::probe::{Probe, Settings as ProbeSettings};
+use crate::workload::container::Container;
+use crate::workload::hierarchy::Hierarchy;
+use crate::workload::resolve::Resolver;
+use crate::workload::selection::Selection;
+
+/// Ordinary events do not wake the reader (see `wake_flags` in the probe), so the ring is looked at this often.
+const DRAIN_PERIOD: Duration = Duration::from_millis(40);
+/// How long the findings log may take to write its rest at the end.
+const LOG_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The commit, compiler and target of this build.
+pub const BUILD: BuildInfo = BuildInfo {
+    version: env!("CARGO_PKG_VERSION"),
+    revision: env!("PICKET_REVISION"),
+    rustc: env!("PICKET_RUSTC"),
+    target: env!("PICKET_TARGET"),
+};
+
+/// Runs the agent until SIGTERM or SIGINT.
+///
+/// # Errors
+///
+/// When it cannot start: no probe, no cgroup v2 hierarchy, an address in use. What it can go on without it goes on
+/// without, and says so in the log and in `picket_degraded`.
+pub fn run(loaded: Loaded) -> Result<ExitCode> {
+    let config = loaded.config;
+    tracing::info!(version = BUILD.version, revision = BUILD.revision, config = %loaded.sha256, "Picket starts.");
+    let hierarchy = Hierarchy::find()?;
+    let detector = detector(&config)?;
+    let selection = Selection::compile(&config.watch)?;
+    let probe = Probe::load(&ProbeSettings {
+        cgroup_root: hierarchy.root().to_owned(),
+        rows: config.max_containers,
+    })?;
+    let resolver = Arc::new(Resolver::new(&config.runtime_dirs, &config.docker_socket));
+    // After the probe is attached, so that what is made meanwhile is reported by the kernel.
+    let existing = inventory::take(&hierarchy, resolver.lookups());
+    // Threads inherit the capabilities of the thread that starts them, so they are dropped before the first is started.
+    let privileges = privileges::drop_all(|| probe.can_read_maps());
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("the asynchronous runtime could not be started")?;
+    let begin = Begin {
+        hierarchy,
+        detector,
+        selection,
+        probe,
+        resolver,
+        existing,
+        privileges,
+    };
+    runtime.block_on(watch(config, begin))?;
+    tracing::info!("Picket ends.");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was made while the agent still had its capabilities.
+struct Begin {
+    hierarchy: Hierarchy,
+    detector: Detector,
+    selection: Selection,
+    probe: Probe,
+    resolver: Arc<Resolver>,
+    existing: Vec<Existing>,
+    privileges: Result<(), String>,
+}
+
+async fn watch(config: Config, begin: Begin) -> Result<()> {
+    let Begin {
+        hierarchy,
+        detector,
+        selection,
+        probe,
+        resolver,
+        existing,
+        privileges,
+    } = begin;
+    let metrics = Arc::new(Metrics::new(
+        &BUILD,
+        usize::try_from(config.metrics.max_series)?,
+    )?);
+    let api = ApiState::new(Arc::clone(&metrics), Instant::now());
+    let tcp = http::serve_tcp(config.listen, Arc::clone(&api)).await?;
+    let _unix = http::serve_unix(&config.socket, Arc::clone(&api)).await?;
+
+    let mut health = Health::new(&config, tcp.address(), Arc::clone(&metrics));
+    health.probe(&probe);
+    api.set_probe_attached(health.can_observe());
+    health.privileges(privileges);
+    health.docker(&config.docker_socket);
+
+    let baselines_directory = config.state_dir.join("baselines");
+    let (baselines, set_aside) = Baselines::load(&baselines_directory, Instant::now());
+    for _ in 0..set_aside {
+        metrics.baseline_set_aside();
+    }
+    let log = findings_log(&config, &metrics)?;
+    let reporter = Reporter::new(health.host(), log, Arc::clone(&metrics), Arc::clone(&api));
+    let attention = attention(&probe)?;
+    let (resolved_to, resolved) = mpsc::unbounded_channel();
+    let parts = Parts {
+        probe,
+        hierarchy,
+        resolver,
+        selection,
+        baselines,
+        detector,
+        learning: learning(&config),
+        reporter,
+        metrics,
+    };
+    let mut pipeline = Pipeline::new(parts, resolved_to);
+    pipeline.take_inventory(existing);
+    api.set_inventory_done();
+    tracing::info!(listen = ?tcp.address(), socket = %config.socket.display(), "Picket watches.");
+
+    let window = config.window.duration();
+    let ended = turn(
+        &mut pipeline,
+        &mut health,
+        &api,
+        attention,
+        resolved,
+        window,
+    )
+    .await;
+    pipeline.save_baselines(true);
+    pipeline.end(LOG_PATIENCE);
+    ended
+}
+
+/// The loop. It ends with a signal.
+async fn turn(
+    pipeline: &mut Pipeline,
+    health: &mut Health,
+    api: &ApiState,
+    attention: AsyncFd<OwnedFd>,
+    mut resolved: mpsc::UnboundedReceiver<Container>,
+    window: Duration,
+) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be handled")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be handled")?;
+    let mut drain = interval(DRAIN_PERIOD);
+    drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut windows = interval(window);
+    windows.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            Some(container) = resolved.recv() => pipeline.identified(container),
+            ready = attention.readable() => {
+                pipeline.drain();
+                ready.context("the probe's ring cannot be waited for")?.clear_ready();
+            }
+            _ = drain.tick() => {
+                pipeline.drain();
+                api.heartbeat(Instant::now());
+            }
+            _ = windows.tick() => {
+                pipeline.drain();
+                pipeline.tick();
+                pipeline.save_baselines(false);
+                show(pipeline, health, api);
+            }
+        }
+    }
+}
+
+/// Brings the API up to date.
+fn show(pipeline: &mut Pipeline, health: &Health, api: &ApiState) {
+    api.set_status(health.status(pipeline));
+    api.set_containers(pipeline.container_views());
+    for baseline in pipeline.baseline_views() {
+        api.put_baseline(baseline);
+    }
+    api.set_incidents(pipeline.incident_views());
+}
+
+/// A descriptor that becomes readable when the kernel side asks for attention.
+fn attention(probe: &Probe) -> Result<AsyncFd<OwnedFd>> {
+    let own = probe
+        .events_fd()
+        .try_clone_to_owned()
+        .context("the probe's ring cannot be duplicated")?;
+    // SAFETY: `own` is an open descriptor, and the AsyncFd owns it until it is dropped.
+    unsafe { AsyncFd::register_with_interest(own, Interest::READABLE) }
+        .context("the probe's ring cannot be waited for")
+}
+
+fn learning(config: &Config) -> LearningSettings {
+    LearningSettings {
+        min_duration_s: config.learning.min_duration.as_secs(),
+        min_requests: config.learning.min_requests,
+    }
+}
+
+fn detector(config: &Config) -> Result<Detector> {
+    let never_learn = match &config.never_learn {
+        NeverLearnChoice::Builtin => NeverLearn::Builtin,
+        NeverLearnChoice::None => NeverLearn::None,
+        NeverLearnChoice::Names(names) => NeverLearn::only(names)?,
+    };
+    Ok(Detector::new(DetectSettings {
+        learning: learning(config),
+        findings_per_month: config.budget.findings_per_container_month,
+        never_learn,
+        allow: Allow::parse(&config.allow)?,
+        feature_names: &features::NAMES,
+        is_common_syscall: syscall::is_common_runtime,
+    }))
+}
+
+fn findings_log(config: &Config, metrics: &Arc<Metrics>) -> Result<Option<FindingLog>> {
+    let target = match &config.log.findings {
+        FindingsLog::Stdout => Target::Stdout,
+        FindingsLog::File(path) => Target::File(path.clone()),
+        FindingsLog::None => return Ok(None),
+    };
+    Ok(Some(FindingLog::start(&target, Arc::clone(metrics))?))
+}

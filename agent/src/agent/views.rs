@@ -1,0 +1,199 @@
+//! The pipeline's state as the API shows it.
+
+use super::clock;
+use super::pipeline::Pipeline;
+use super::watched::Watched;
+use crate::baseline::facts::Seen;
+use crate::baseline::learning::{FamilyState, State as LearningState};
+use crate::baseline::model::Baseline;
+use crate::export::metrics::State;
+use crate::export::view::{BaselineView, ContainerView, FactView, FamilyView, IncidentView};
+use crate::incident::Status;
+use crate::observe::event::{CgroupId, Moment};
+use crate::observe::fact::{Fact, Phase};
+
+impl Pipeline {
+    /// Every container: watched, blind, and those just ended.
+    pub(super) fn container_views(&self) -> Vec<ContainerView> {
+        let watched = self
+            .watched
+            .keys()
+            .filter_map(|cgroup| self.container_view(*cgroup, None));
+        let blind = self.blind.values().map(|container| ContainerView {
+            state: State::Blind.name().to_owned(),
+            state_reason: "no free row of counters; raise max_containers".to_owned(),
+            ..ContainerView::new(container)
+        });
+        watched
+            .chain(blind)
+            .chain(self.ended.iter().cloned())
+            .collect()
+    }
+
+    /// One watched container.
+    pub(super) fn container_view(
+        &self,
+        cgroup: CgroupId,
+        ended: Option<Moment>,
+    ) -> Option<ContainerView> {
+        let watched = self.watched.get(&cgroup)?;
+        let baseline = self.parts.baselines.get(&watched.key)?;
+        let (state_reason, progress) = self.progress(baseline);
+        Some(ContainerView {
+            state: state(baseline).name().to_owned(),
+            state_reason,
+            progress,
+            phase: watched.observer.phase().name().to_owned(),
+            baseline_id: baseline.id(),
+            requests: watched.requests,
+            findings: watched.findings,
+            events_lost: watched.events_lost,
+            events: watched
+                .events
+                .iter()
+                .map(|(kind, count)| ((*kind).to_owned(), *count))
+                .collect(),
+            ended_ms: ended.map_or(0, wall_ms),
+            ..ContainerView::new(&watched.container)
+        })
+    }
+
+    /// What a learning baseline still waits for, and how far it is.
+    fn progress(&self, baseline: &Baseline) -> (String, f64) {
+        let now_s = self.steady.seconds(clock::now());
+        let slowest = baseline
+            .progress(self.parts.learning, now_s)
+            .into_iter()
+            .filter(|family| family.phase == Phase::Serve && family.state != FamilyState::Active)
+            .min_by(|one, other| one.fraction.total_cmp(&other.fraction));
+        match slowest {
+            Some(family) if baseline.state() == LearningState::Learning => (
+                format!("{}: {}", family.family.name(), family.reason),
+                family.fraction,
+            ),
+            _ => (String::new(), 1.0),
+        }
+    }
+
+    /// Every baseline with its facts.
+    pub(super) fn baseline_views(&self) -> Vec<BaselineView> {
+        let now_s = self.steady.seconds(clock::now());
+        self.parts
+            .baselines
+            .iter()
+            .map(|baseline| self.baseline_view(baseline, now_s))
+            .collect()
+    }
+
+    fn baseline_view(&self, baseline: &Baseline, now_s: i64) -> BaselineView {
+        let exposure = baseline.exposure();
+        let families = baseline
+            .progress(self.parts.learning, now_s)
+            .into_iter()
+            .map(|family| FamilyView {
+                phase: family.phase.name().to_owned(),
+                family: family.family.name().to_owned(),
+                state: family.state.name().to_owned(),
+                facts: family.facts as u64,
+                reason: family.reason,
+            });
+        let mut view = BaselineView {
+            id: baseline.id(),
+            namespace: baseline.key.namespace.clone(),
+            workload: baseline.key.workload.clone(),
+            container: baseline.key.container.clone(),
+            image_digest: baseline.key.image_digest.clone(),
+            state: state(baseline).name().to_owned(),
+            version: baseline.version(),
+            created_s: baseline.created_s,
+            container_seconds: exposure.seconds,
+            requests: exposure.requests,
+            windows: exposure.windows,
+            replicas: exposure.replicas,
+            events_lost: exposure.lost,
+            families: families.collect(),
+            facts: Vec::new(),
+            pending: Vec::new(),
+        };
+        for (phase, learned) in &baseline.phases {
+            for family in learned.families.values() {
+                view.facts.extend(
+                    family
+                        .facts
+                        .iter()
+                        .map(|(fact, seen)| fact_view(*phase, fact, seen)),
+                );
+                view.pending.extend(
+                    family
+                        .pending
+                        .iter()
+                        .map(|(fact, seen)| fact_view(*phase, fact, seen)),
+                );
+            }
+        }
+        view
+    }
+
+    /// The incidents, newest last. Those that have been quiet long enough are closed first.
+    pub(super) fn incident_views(&mut self) -> Vec<IncidentView> {
+        let incidents = self.parts.reporter.incidents();
+        incidents.close_quiet(clock::wall_ms());
+        incidents
+            .list()
+            .map(|incident| IncidentView {
+                id: incident.id.as_str().to_owned(),
+                state: match incident.status {
+                    Status::Open => "open",
+                    Status::Closed => "closed",
+                }
+                .to_owned(),
+                severity: incident.severity.name().to_owned(),
+                title: incident.title.clone(),
+                opened_ms: incident.first_ms,
+                updated_ms: incident.last_ms,
+                findings: incident.findings.clone(),
+            })
+            .collect()
+    }
+
+    /// Sets the metrics of one container that follow from its baseline.
+    pub(super) fn show_state(&self, cgroup: CgroupId) {
+        let Some(watched) = self.watched.get(&cgroup) else {
+            return;
+        };
+        let Watched { container, key, .. } = watched;
+        let Some(baseline) = self.parts.baselines.get(key) else {
+            return;
+        };
+        let metrics = &self.parts.metrics;
+        metrics.baseline_state(container, state(baseline));
+        metrics.baseline_samples(container, baseline.exposure().windows);
+        for (model, score, threshold) in self.parts.detector.scores(cgroup) {
+            metrics.score(container, model, score, threshold);
+        }
+    }
+}
+
+fn state(baseline: &Baseline) -> State {
+    match baseline.state() {
+        LearningState::Learning => State::Learning,
+        LearningState::Active => State::Active,
+        LearningState::Frozen => State::Frozen,
+    }
+}
+
+fn fact_view(phase: Phase, fact: &Fact, seen: &Seen) -> FactView {
+    FactView {
+        phase: phase.name().to_owned(),
+        family: fact.family.name().to_owned(),
+        origin: fact.origin.name().to_owned(),
+        value: fact.value.clone(),
+        count: seen.occasions(),
+        first_s: seen.first_s,
+        last_s: seen.last_s,
+    }
+}
+
+fn wall_ms(at: Moment) -> i64 {
+    clock::boot_ms().saturating_add(i64::try_from(at.0 / 1_000_000).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,147 @@
+//! One container under watch: its identity, its observer, its counters.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::inventory::Existing;
+use crate::baseline::key::Key;
+use crate::observe::container::Observer;
+use crate::observe::event::{Action, CgroupId, Event, Moment};
+use crate::observe::window::Window;
+use crate::probe::{Row, Totals};
+use crate::workload::container::Container;
+
+/// Events kept for a container whose identity is still being looked up. What exceeds them is counted as lost.
+pub const WAITING_EVENTS: usize = 4096;
+
+/// How a container came under watch.
+pub enum Birth {
+    /// From its first instruction, when its cgroup was made.
+    Seen(Moment),
+    /// It was there before, with these processes.
+    Before(Existing),
+}
+
+/// A container whose identity is being looked up. Nothing it does meanwhile is missed.
+pub struct Waiting {
+    /// Its row of counters.
+    pub row: Row,
+    /// Its cgroup's path.
+    pub path: String,
+    /// How it came under watch.
+    pub birth: Birth,
+    /// Cgroups it made within its own.
+    pub nested: BTreeSet<CgroupId>,
+    /// What it did so far.
+    pub events: Vec<Event>,
+    /// Events beyond [`WAITING_EVENTS`].
+    pub overflow: u64,
+    /// When it ended, and its final counters, if it already has.
+    pub ended: Option<(Moment, Totals)>,
+}
+
+/// A container under watch.
+pub struct Watched {
+    /// Its identity.
+    pub container: Container,
+    /// The baseline it is compared with.
+    pub key: Key,
+    /// Its row of counters.
+    pub row: Row,
+    /// Its cgroup's path.
+    pub path: String,
+    /// Cgroups nested in its own.
+    pub nested: BTreeSet<CgroupId>,
+    /// What its behaviour is made of.
+    pub observer: Observer,
+    /// Events by kind since discovery.
+    pub events: BTreeMap<&'static str, u64>,
+    /// Requests since discovery.
+    pub requests: u64,
+    /// Findings since discovery.
+    pub findings: u64,
+    /// Events lost since discovery.
+    pub events_lost: u64,
+    totals: Totals,
+    cpu_ns: Option<u64>,
+    window_start: Moment,
+}
+
+impl Watched {
+    /// A container whose identity is now known. Its row counts from 0.
+    pub fn new(
+        container: Container,
+        key: Key,
+        (row, path): (Row, String),
+        observer: Observer,
+        start: Moment,
+    ) -> Self {
+        Self {
+            container,
+            key,
+            row,
+            path,
+            nested: BTreeSet::new(),
+            observer,
+            events: BTreeMap::new(),
+            requests: 0,
+            findings: 0,
+            events_lost: 0,
+            totals: Totals::zero(),
+            cpu_ns: None,
+            window_start: start,
+        }
+    }
+
+    /// All its cgroups, its own first.
+    pub fn cgroups(&self) -> Vec<CgroupId> {
+        std::iter::once(self.container.cgroup)
+            .chain(self.nested.iter().copied())
+            .collect()
+    }
+
+    /// Counts an event of this container.
+    pub fn count(&mut self, event: &Event) {
+        *self.events.entry(kind(&event.action)).or_insert(0) += 1;
+    }
+
+    /// Closes the window that ends at `end`, with the counters' present `totals`; `None` when no time has passed.
+    pub fn close_window(
+        &mut self,
+        end: Moment,
+        totals: Totals,
+        cpu_ns: Option<u64>,
+    ) -> Option<Window> {
+        let length_ns = end.since(self.window_start);
+        if length_ns == 0 {
+            return None;
+        }
+        let mut counters = totals.since(&self.totals);
+        counters.cpu_ns = cpu_ns
+            .zip(self.cpu_ns)
+            .map(|(now, then)| now.saturating_sub(then));
+        self.requests += counters.requests;
+        self.events_lost += counters.lost_events;
+        self.totals = totals;
+        self.cpu_ns = cpu_ns;
+        self.window_start = end;
+        Some(Window {
+            end,
+            length_ns,
+            counters,
+        })
+    }
+}
+
+/// The `kind` label of an event.
+pub const fn kind(action: &Action) -> &'static str {
+    match action {
+        Action::Fork { .. } => "fork",
+        Action::Exec(_) => "exec",
+        Action::Exit { .. } => "exit",
+        Action::Open { .. } => "open",
+        Action::Connect { .. } => "connect",
+        Action::Listen { .. } => "listen",
+        Action::Privileged { .. } => "privileged",
+        Action::SocketToStdio { .. } => "stdio",
+    }
+}
