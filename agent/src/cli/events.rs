@@ -107,7 +107,6 @@ impl Events {
             class: self.class.clone(),
             namespace: self.namespace.clone(),
             since_ms: self.since,
-            after: None,
             limit: self.limit,
             ..FindingFilter::default()
         }
