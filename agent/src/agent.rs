@@ -4,6 +4,7 @@ mod baselines;
 mod clock;
 mod health;
 mod inventory;
+mod members;
 mod pipeline;
 mod privileges;
 mod report;

@@ -7,7 +7,7 @@ use crate::observe::event::CgroupId;
 use crate::observe::process::Known;
 use crate::workload::hierarchy::Hierarchy;
 use crate::workload::lookups::Lookups;
-use crate::workload::processes;
+use crate::workload::processes::{self, KnownProcess};
 
 /// A container found running.
 pub struct Existing {
@@ -51,22 +51,26 @@ pub fn take(hierarchy: &Hierarchy, lookups: &Lookups) -> Vec<Existing> {
             .map(|(_, path)| path.as_str())
             .unwrap_or_default();
         let pids = hierarchy.processes(path);
-        let processes = processes::known(&pids, lookups)
-            .into_iter()
-            .map(|process| Known {
-                pid: process.pid,
-                parent: process.parent,
-                exe: process.exe,
-                comm: process.comm,
-                argv: process.argv,
-                started: process.started,
-            });
+        let processes = known(processes::known(&pids, lookups));
         Existing {
             id,
-            processes: processes.collect(),
+            processes,
             listening: processes::listening_ports(&pids),
             cgroups,
         }
     });
     described.collect()
+}
+
+/// Processes as observation takes them.
+pub fn known(processes: Vec<KnownProcess>) -> Vec<Known> {
+    let known = processes.into_iter().map(|process| Known {
+        pid: process.pid,
+        parent: process.parent,
+        exe: process.exe,
+        comm: process.comm,
+        argv: process.argv,
+        started: process.started,
+    });
+    known.collect()
 }

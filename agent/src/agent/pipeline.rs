@@ -9,27 +9,22 @@ use tokio::sync::mpsc;
 
 use super::baselines::Baselines;
 use super::clock::{self, SteadyClock};
-use super::inventory::Existing;
+use super::inventory;
 use super::report::Reporter;
-use super::watched::{Birth, WAITING_EVENTS, Waiting, Watched, kind};
+use super::watched::{WAITING_EVENTS, Waiting, Watched, kind};
 use crate::baseline::learning::LearningSettings;
 use crate::detect::budget::Reason;
 use crate::detect::detector::{Detector, Outcome};
-use crate::export::metrics::{Metrics, State};
+use crate::export::metrics::Metrics;
 use crate::export::view::ContainerView;
-use crate::observe::container::Observer;
 use crate::observe::event::{CgroupId, Event, Moment};
-use crate::probe::{CgroupChange, Probe, Record, Row, Totals};
-use crate::workload::baseline_key::baseline_key;
+use crate::probe::{Probe, Record, Totals};
 use crate::workload::cgroup_path;
 use crate::workload::container::Container;
 use crate::workload::hierarchy::Hierarchy;
-use crate::workload::lookups::Source;
+use crate::workload::processes;
 use crate::workload::resolve::Resolver;
 use crate::workload::selection::Selection;
-
-/// Ended containers still listed, so that a responder sees what has just gone.
-const ENDED_LISTED: usize = 128;
 
 /// What the pipeline is built from.
 pub struct Parts {
@@ -60,15 +55,17 @@ pub struct Pipeline {
     pub(super) watched: BTreeMap<CgroupId, Watched>,
     pub(super) blind: BTreeMap<CgroupId, Container>,
     pub(super) ended: VecDeque<ContainerView>,
-    waiting: BTreeMap<CgroupId, Waiting>,
+    pub(super) waiting: BTreeMap<CgroupId, Waiting>,
     /// Container of each nested cgroup.
-    nested: BTreeMap<CgroupId, CgroupId>,
+    pub(super) nested: BTreeMap<CgroupId, CgroupId>,
     /// Seen, resolved and not selected: their events are nobody's loss.
-    not_watched: BTreeSet<CgroupId>,
-    resolved: mpsc::UnboundedSender<Container>,
-    own_cgroup: Option<CgroupId>,
+    pub(super) not_watched: BTreeSet<CgroupId>,
+    pub(super) resolved: mpsc::UnboundedSender<Container>,
+    pub(super) own_cgroup: Option<CgroupId>,
+    /// A baseline has just become worth more than before.
+    save_at_once: bool,
     /// Lookups made and failed, by source, as last counted.
-    lookups: BTreeMap<&'static str, (u64, u64)>,
+    pub(super) lookups: BTreeMap<&'static str, (u64, u64)>,
     pub(super) events: BTreeMap<&'static str, u64>,
     pub(super) unattributed: u64,
     pub(super) suppressed: BTreeMap<&'static str, u64>,
@@ -89,56 +86,12 @@ impl Pipeline {
             not_watched: BTreeSet::new(),
             resolved,
             own_cgroup,
+            save_at_once: false,
             lookups: BTreeMap::new(),
             events: BTreeMap::new(),
             unattributed: 0,
             suppressed: BTreeMap::new(),
         }
-    }
-
-    /// Takes up the containers that were there before the agent.
-    pub fn take_inventory(&mut self, existing: Vec<Existing>) {
-        for container in existing {
-            let id = container.id;
-            let known = self.waiting.contains_key(&id) || self.watched.contains_key(&id);
-            if !known && Some(id) != self.own_cgroup {
-                self.take_up(container);
-            }
-        }
-    }
-
-    /// Watches a living container that the kernel side has not marked by itself.
-    fn take_up(&mut self, existing: Existing) {
-        let Some(path) = existing.cgroups.first().map(|(_, path)| path.clone()) else {
-            return;
-        };
-        let directories: Vec<_> = existing
-            .cgroups
-            .iter()
-            .map(|(id, path)| (*id, self.parts.hierarchy.directory(path)))
-            .collect();
-        let marks: Vec<_> = directories
-            .iter()
-            .map(|(id, path)| (*id, path.as_path()))
-            .collect();
-        let row = match self.parts.probe.watch(existing.id, &marks) {
-            Ok(row) => row,
-            Err(error) => {
-                tracing::warn!(%path, %error, "A container cannot be watched: no free row of counters. Raise max_containers.");
-                self.resolve(existing.id, path);
-                return;
-            }
-        };
-        let nested: Vec<CgroupId> = existing.cgroups.iter().skip(1).map(|(id, _)| *id).collect();
-        for cgroup in &nested {
-            self.nested.insert(*cgroup, existing.id);
-        }
-        for port in &existing.listening {
-            self.parts.probe.add_listener(row, *port);
-        }
-        let id = existing.id;
-        let waiting = self.wait_for_identity(id, row, path, Birth::Before(existing));
-        waiting.nested.extend(nested);
     }
 
     /// Handles everything the ring holds now.
@@ -156,113 +109,9 @@ impl Pipeline {
         }
     }
 
-    fn counted(&mut self, kind: &'static str) {
+    pub(super) fn counted(&mut self, kind: &'static str) {
         *self.events.entry(kind).or_insert(0) += 1;
         self.parts.metrics.events(kind, 1);
-    }
-
-    fn cgroup_made(&mut self, change: CgroupChange) {
-        self.counted("cgroup_mkdir");
-        let CgroupChange {
-            at,
-            cgroup,
-            row,
-            path,
-        } = change;
-        let Some(row) = row else {
-            // Names that the kernel side does not recognise, or no free row: the path decides.
-            if cgroup_path::parse(&path).is_some_and(|found| !found.nested) {
-                self.take_up(Existing::unmarked(cgroup, path));
-            }
-            return;
-        };
-        if let Some(container) = self.container_of_row(row) {
-            self.nested.insert(cgroup, container);
-            if let Some(watched) = self.watched.get_mut(&container) {
-                watched.nested.insert(cgroup);
-            } else if let Some(waiting) = self.waiting.get_mut(&container) {
-                waiting.nested.insert(cgroup);
-            }
-            return;
-        }
-        self.wait_for_identity(cgroup, row, path, Birth::Seen(at));
-    }
-
-    fn container_of_row(&self, row: Row) -> Option<CgroupId> {
-        let waiting = self.waiting.iter().find(|(_, w)| w.row == row);
-        let watched = self.watched.iter().find(|(_, w)| w.row == row);
-        waiting
-            .map(|(id, _)| *id)
-            .or_else(|| watched.map(|(id, _)| *id))
-    }
-
-    fn wait_for_identity(
-        &mut self,
-        cgroup: CgroupId,
-        row: Row,
-        path: String,
-        birth: Birth,
-    ) -> &mut Waiting {
-        self.resolve(cgroup, path.clone());
-        self.waiting.entry(cgroup).or_insert(Waiting {
-            row,
-            path,
-            birth,
-            nested: BTreeSet::new(),
-            events: Vec::new(),
-            overflow: 0,
-            ended: None,
-        })
-    }
-
-    fn resolve(&self, cgroup: CgroupId, path: String) {
-        let (resolver, resolved) = (Arc::clone(&self.parts.resolver), self.resolved.clone());
-        tokio::spawn(async move {
-            let container = resolver.resolve(cgroup, &path).await;
-            // The receiver is gone only when the agent stops.
-            let _ = resolved.send(container);
-        });
-    }
-
-    fn cgroup_removed(&mut self, change: &CgroupChange) {
-        self.counted("cgroup_rmdir");
-        let cgroup = change.cgroup;
-        self.not_watched.remove(&cgroup);
-        self.blind.remove(&cgroup);
-        if let Some(container) = self.nested.remove(&cgroup) {
-            if let Some(watched) = self.watched.get_mut(&container) {
-                watched.nested.remove(&cgroup);
-            }
-            return;
-        }
-        if let Some(waiting) = self.waiting.get_mut(&cgroup) {
-            let totals = self.parts.probe.totals(waiting.row);
-            waiting.ended = Some((change.at, totals.unwrap_or_else(|_| Totals::zero())));
-            // The row must not be given to another container while events of this one wait: it is released once the
-            // identity is known.
-            return;
-        }
-        self.finish(cgroup, change.at);
-    }
-
-    /// A container has ended: its last window is judged, its series age out, its row is free.
-    fn finish(&mut self, cgroup: CgroupId, at: Moment) {
-        self.close_window_of(cgroup, at, None);
-        let view = self.container_view(cgroup, Some(at));
-        let Some(watched) = self.watched.remove(&cgroup) else {
-            return;
-        };
-        self.parts.probe.unwatch(watched.row, &watched.cgroups());
-        self.nested.retain(|_, container| *container != cgroup);
-        self.parts.detector.forget(cgroup);
-        self.parts
-            .metrics
-            .container_gone(&watched.container, Instant::now());
-        if let Some(view) = view {
-            self.ended.push_front(view);
-            self.ended.truncate(ENDED_LISTED);
-        }
-        tracing::info!(container = %watched.container.name, id = %watched.container.id, "A watched container ended.");
     }
 
     fn event(&mut self, event: Event) {
@@ -285,7 +134,7 @@ impl Pipeline {
         }
     }
 
-    fn observed(&mut self, event: &Event) {
+    pub(super) fn observed(&mut self, event: &Event) {
         let Some(watched) = self.watched.get_mut(&event.cgroup) else {
             return;
         };
@@ -321,75 +170,6 @@ impl Pipeline {
         }
     }
 
-    /// The identity of a container is known now: it is watched from its first event on, or let go.
-    pub fn identified(&mut self, container: Container) {
-        self.count_lookups();
-        let cgroup = container.cgroup;
-        let selected =
-            Some(cgroup) != self.own_cgroup && self.parts.selection.watches(&container).is_some();
-        let Some(waiting) = self.waiting.remove(&cgroup) else {
-            // No row was free for it.
-            if selected && !self.watched.contains_key(&cgroup) {
-                let now = Instant::now();
-                self.parts.metrics.container_seen(&container, now);
-                self.parts.metrics.baseline_state(&container, State::Blind);
-                self.blind.insert(cgroup, container);
-            }
-            return;
-        };
-        if !selected {
-            self.let_go(cgroup, waiting);
-            return;
-        }
-        let now_s = self.steady.seconds(clock::now());
-        let key = baseline_key(&container);
-        self.parts.baselines.of(&key, now_s);
-        let (observer, start) = match waiting.birth {
-            Birth::Seen(at) => (Observer::born(at), at),
-            Birth::Before(existing) => {
-                let now = clock::now();
-                let listening = !existing.listening.is_empty();
-                (Observer::existing(now, existing.processes, listening), now)
-            }
-        };
-        self.parts
-            .metrics
-            .container_seen(&container, Instant::now());
-        tracing::info!(
-            container = %container.name, namespace = %container.namespace, image = %container.image,
-            id = %container.id, "A container is watched."
-        );
-        let place = (waiting.row, waiting.path);
-        let mut watched = Watched::new(container, key, place, observer, start);
-        watched.nested = waiting.nested;
-        watched.events_lost = waiting.overflow;
-        self.watched.insert(cgroup, watched);
-        self.show_state(cgroup);
-        for event in &waiting.events {
-            self.observed(event);
-        }
-        if let Some((at, totals)) = waiting.ended {
-            self.close_window_of(cgroup, at, Some(totals));
-            self.finish(cgroup, at);
-        }
-    }
-
-    /// Stops watching a container that was not selected.
-    fn let_go(&mut self, cgroup: CgroupId, waiting: Waiting) {
-        let cgroups: Vec<CgroupId> = std::iter::once(cgroup)
-            .chain(waiting.nested.iter().copied())
-            .collect();
-        self.parts.probe.unwatch(waiting.row, &cgroups);
-        if waiting.ended.is_none() {
-            let directory = self.parts.hierarchy.directory(&waiting.path);
-            self.parts.probe.forget_storage(&directory);
-            self.not_watched.insert(cgroup);
-        }
-        for nested in waiting.nested {
-            self.nested.remove(&nested);
-        }
-    }
-
     /// Closes the window of every container and judges it.
     pub fn tick(&mut self) {
         let end = clock::now();
@@ -404,7 +184,12 @@ impl Pipeline {
         self.parts.metrics.scored(clock::wall_ms());
     }
 
-    fn close_window_of(&mut self, cgroup: CgroupId, end: Moment, totals: Option<Totals>) {
+    pub(super) fn close_window_of(
+        &mut self,
+        cgroup: CgroupId,
+        end: Moment,
+        totals: Option<Totals>,
+    ) {
         let Some(watched) = self.watched.get_mut(&cgroup) else {
             return;
         };
@@ -424,26 +209,24 @@ impl Pipeline {
         if watched.observer.epoch() != before {
             self.parts.probe.raise_epoch(watched.row);
         }
+        if report.lost_events > 0 {
+            let pids = self.parts.hierarchy.processes(&watched.path);
+            let running = processes::known(&pids, self.parts.resolver.lookups());
+            watched.observer.resync(&inventory::known(running));
+        }
         let now_s = self.steady.seconds(end);
         let baseline = self.parts.baselines.of(&watched.key, now_s);
+        let state = baseline.state();
         let outcomes =
             self.parts
                 .detector
                 .window(baseline, cgroup, &watched.container.id, &report, now_s);
+        if baseline.state() != state {
+            tracing::info!(container = %watched.container.name, baseline = %baseline.id(), "Learning has ended: behaviour is compared from now on.");
+            self.save_at_once = true;
+        }
         for outcome in outcomes {
             self.report(cgroup, outcome);
-        }
-    }
-
-    fn count_lookups(&mut self) {
-        let lookups = self.parts.resolver.lookups();
-        for source in Source::ALL {
-            let now = (lookups.made(source), lookups.failed(source));
-            let (made, failed) = self.lookups.insert(source.name(), now).unwrap_or_default();
-            for lookup in 0..now.0.saturating_sub(made) {
-                let found = lookup >= now.1.saturating_sub(failed);
-                self.parts.metrics.metadata_lookup(source.name(), found);
-            }
         }
     }
 
@@ -455,6 +238,7 @@ impl Pipeline {
     /// Writes the changed baselines if that is due, or at once.
     pub fn save_baselines(&mut self, at_once: bool) {
         let now = Instant::now();
+        let at_once = std::mem::take(&mut self.save_at_once) || at_once;
         if !at_once && !self.parts.baselines.is_save_due(now) {
             return;
         }
