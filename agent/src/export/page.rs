@@ -121,7 +121,7 @@ fn containers(page: &mut Html, containers: &[ContainerView]) {
     page.raw("<div class=\"scroll\"><table><tr><th>State</th><th>Container</th><th>Image</th><th>Phase</th>")
         .raw("<th class=\"number\">Requests</th><th class=\"number\">Findings</th></tr>");
     for container in containers {
-        page.raw("<tr><td>");
+        page.raw("<tr><td class=\"wide\">");
         state(page, container);
         page.raw("</td><td>")
             .text(&text::place(
@@ -135,7 +135,7 @@ fn containers(page: &mut Html, containers: &[ContainerView]) {
             .text(&container.image)
             .raw("<small>")
             .text(short_digest(&container.image_digest))
-            .raw("</small></td><td>")
+            .raw("</small></td><td class=\"short\">")
             .text(&container.phase)
             .raw("</td><td class=\"number\">")
             .text(&container.requests.to_string())
