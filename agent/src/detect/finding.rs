@@ -179,8 +179,11 @@ pub struct Finding {
     pub feature: String,
     /// One sentence for a person, naming the thing: `python3 started /bin/sh (sh -c id), which …`.
     pub title: String,
-    /// What was observed, raw.
+    /// What was observed, in words.
     pub observed: String,
+    /// The bare value that was judged: a path, an address, a command line. Empty for rates.
+    #[serde(default)]
+    pub raw: String,
     /// What was expected, with its evidence: `one of 3 executables seen in 840 windows on 2 replicas`.
     pub expected: String,
     /// Parts of the score.

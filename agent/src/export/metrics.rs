@@ -8,7 +8,7 @@ mod containers;
 mod exposition;
 mod families;
 mod group;
-pub mod names;
+mod names;
 mod node;
 mod process;
 mod scrape;
@@ -19,10 +19,12 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use prometheus::Registry;
+use prometheus::{IntCounterVec, Registry};
 
+use crate::detect::budget::Reason;
 use crate::detect::finding::{Class, Severity};
 use crate::workload::container::Container;
+use crate::workload::lookups::Source;
 
 use containers::{Containers, Seen};
 use exposition::Exposition;
@@ -78,15 +80,15 @@ pub struct Metrics {
     node: Node,
     process: OwnProcess,
     containers: Mutex<Containers>,
-    /// Absolute totals last reported to [`Metrics::events_lost_set`].
-    lost_totals: Mutex<BTreeMap<&'static str, u64>>,
+    /// Absolute totals last reported, by family and label.
+    totals: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
 }
 
 impl Metrics {
     /// All metrics of the node at 0, no container yet; at most `max_series` series of single containers.
     ///
     /// # Errors
-    /// A metric's name or labels are malformed or taken: a mistake in [`names`].
+    /// A metric's name or labels are malformed or taken: a mistake in `names`.
     pub fn new(build: &BuildInfo, max_series: usize) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let node = Node::register(&registry, build)?;
@@ -97,7 +99,7 @@ impl Metrics {
             node,
             process: OwnProcess::new(),
             containers: Mutex::new(Containers::new(max_series)),
-            lost_totals: Mutex::new(BTreeMap::new()),
+            totals: Mutex::new(BTreeMap::new()),
         })
     }
 
@@ -157,7 +159,8 @@ impl Metrics {
     }
 
     /// `n` anomalies were seen but not reported.
-    pub fn suppressed(&self, reason: &'static str, n: u64) {
+    pub fn suppressed(&self, reason: Reason, n: u64) {
+        let reason = reason.name();
         self.node.suppressed.with_label_values(&[reason]).inc_by(n);
     }
 
@@ -174,9 +177,12 @@ impl Metrics {
     /// `total` events were lost since the probe was loaded, as the kernel counts. A smaller total than before means a
     /// freshly loaded probe. A reason is reported either here or to [`Metrics::events_lost`].
     pub fn events_lost_set(&self, reason: &'static str, total: u64) {
-        let mut totals = lock(&self.lost_totals);
-        let before = totals.insert(reason, total).unwrap_or(0);
-        self.events_lost(reason, total.checked_sub(before).unwrap_or(total));
+        self.raise_to(
+            &self.node.events_lost,
+            names::EVENTS_LOST.name,
+            reason,
+            total,
+        );
     }
 
     /// `n` events belonged to no known container.
@@ -216,17 +222,18 @@ impl Metrics {
         self.node.last_scored.set(unix_ms as f64 / 1000.0);
     }
 
-    /// An identity was looked up in `source`.
-    pub fn metadata_lookup(&self, source: &'static str, found: bool) {
-        self.node
-            .metadata_lookups
-            .with_label_values(&[source])
-            .inc();
-        if !found {
-            self.node
-                .metadata_failures
-                .with_label_values(&[source])
-                .inc();
+    /// Since the agent's start, identities were looked up in `source` `made` times, `failed` times in vain.
+    pub fn metadata_lookups_set(&self, source: Source, made: u64, failed: u64) {
+        let Node {
+            metadata_lookups,
+            metadata_failures,
+            ..
+        } = &self.node;
+        for (vec, family, total) in [
+            (metadata_lookups, &names::METADATA_LOOKUPS, made),
+            (metadata_failures, &names::METADATA_FAILURES, failed),
+        ] {
+            self.raise_to(vec, family.name, source.name(), total);
         }
     }
 
@@ -253,7 +260,7 @@ impl Metrics {
     /// A scrape in text format 0.0.4.
     ///
     /// # Errors
-    /// The encoder found a malformed family: a mistake in [`names`].
+    /// The encoder found a malformed family: a mistake in `names`.
     pub fn text(&self, now: Instant) -> Result<String, prometheus::Error> {
         self.gather(now).text()
     }
@@ -278,6 +285,13 @@ impl Metrics {
             families,
             exemplars: scraped.exemplars,
         }
+    }
+
+    /// Turns an absolute total into increments; a smaller one than before is a count that began anew.
+    fn raise_to(&self, vec: &IntCounterVec, family: &'static str, label: &'static str, total: u64) {
+        let before = lock(&self.totals).insert((family, label), total);
+        let rise = total.checked_sub(before.unwrap_or(0)).unwrap_or(total);
+        vec.with_label_values(&[label]).inc_by(rise);
     }
 
     fn containers(&self) -> MutexGuard<'_, Containers> {

@@ -61,6 +61,7 @@ pub fn finding() -> Finding {
         feature: "executable".to_owned(),
         title: "python3.11 started a shell: sh -c 'id; uname -a'".to_owned(),
         observed: "/bin/sh (sh -c 'id; uname -a') started by /usr/bin/python3.11".to_owned(),
+        raw: "sh -c id; uname -a".to_owned(),
         expected: "one of 3 executables seen in 840 windows on 2 replicas".to_owned(),
         contributions: vec![Contribution {
             name: "danger".to_owned(),

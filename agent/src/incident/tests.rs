@@ -32,6 +32,7 @@ fn finding(cgroup: u64, class: Class, severity: Severity) -> Finding {
         feature: "executable".to_owned(),
         title: format!("{class:?}"),
         observed: String::new(),
+        raw: String::new(),
         expected: String::new(),
         contributions: Vec::new(),
         baseline: BaselineRef {

@@ -53,6 +53,7 @@ fn about(
         feature: sighting.fact.family.name().to_owned(),
         title: String::new(),
         observed: wording::observed(sighting),
+        raw: sighting.raw.clone(),
         expected: String::new(),
         contributions: Vec::new(),
         baseline: baseline_ref(baseline),
@@ -162,6 +163,7 @@ pub(super) fn rates(
         feature: "rates".to_owned(),
         title: format!("behaviour per unit of load changed: {first}"),
         observed: sentences.join(", "),
+        raw: String::new(),
         expected: format!(
             "proportions as in {}; these are {:.1} times as far out as the farthest of them, for several windows",
             wording::evidence(&totals.unwrap_or_default()),

@@ -1,4 +1,4 @@
-//! Every metric's name, help text and labels, and the label values that exist from the start.
+//! Every metric's name, help text and labels, and label values that exist from the start.
 
 /// A metric family.
 pub(super) struct Family {
@@ -211,7 +211,9 @@ pub(super) const START_TIME: Family = family(
 );
 
 /// Event kinds that exist at 0 from the start.
-pub const EVENT_KINDS: [&str; 11] = [
+pub(super) const EVENT_KINDS: [&str; 10] = [
+    "cgroup_mkdir",
+    "cgroup_rmdir",
     "fork",
     "exec",
     "exit",
@@ -220,34 +222,16 @@ pub const EVENT_KINDS: [&str; 11] = [
     "listen",
     "privileged",
     "stdio",
-    "cgroup_mkdir",
-    "cgroup_rmdir",
-    "setup",
 ];
 
-/// Loss reasons that exist at 0 from the start.
-pub const LOSS_REASONS: [&str; 8] = [
-    "ring_full",
-    "rows_full",
-    "seen_full",
-    "path_unreadable",
-    "argv_unreadable",
-    "queue",
-    "decode",
-    "recursion",
-];
-
-/// Suppression reasons that exist at 0 from the start.
-pub const SUPPRESSION_REASONS: [&str; 5] = ["learning", "budget", "repeat", "weak", "allow"];
-
-/// Sources of a container's identity that exist at 0 from the start.
-pub const METADATA_SOURCES: [&str; 4] = ["bundle", "docker", "path", "procfs"];
+/// Losses in the agent that exist at 0 from the start, beside those that the probe names.
+pub(super) const AGENT_LOSSES: [&str; 2] = ["queue", "decode"];
 
 /// Sinks of findings that exist at 0 from the start.
-pub const SINKS: [&str; 1] = ["log"];
+pub(super) const SINKS: [&str; 1] = ["log"];
 
 /// What the agent can go on without, at 0 from the start.
-pub const DEGRADABLE: [&str; 6] = [
+pub(super) const DEGRADABLE: [&str; 6] = [
     "probe",
     "network",
     "docker",

@@ -1,11 +1,14 @@
 //! Metrics of the whole node: counters and gauges that exist from the start and never disappear.
 
+use picket_ebpf::lost;
 use prometheus::core::Collector;
 use prometheus::{
     Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
+use crate::detect::budget::Reason;
 use crate::detect::finding::{Class, Severity};
+use crate::workload::lookups::Source;
 
 use super::BuildInfo;
 use super::names::{self, Family};
@@ -68,11 +71,12 @@ impl Node {
             }
         }
         for (vec, values) in [
-            (&node.suppressed, &names::SUPPRESSION_REASONS[..]),
+            (&node.suppressed, &Reason::ALL.map(Reason::name)[..]),
             (&node.events, &names::EVENT_KINDS),
-            (&node.events_lost, &names::LOSS_REASONS),
-            (&node.metadata_lookups, &names::METADATA_SOURCES),
-            (&node.metadata_failures, &names::METADATA_SOURCES),
+            (&node.events_lost, &lost::NAMES),
+            (&node.events_lost, &names::AGENT_LOSSES),
+            (&node.metadata_lookups, &Source::ALL.map(Source::name)),
+            (&node.metadata_failures, &Source::ALL.map(Source::name)),
             (&node.export_events, &names::SINKS),
             (&node.export_errors, &names::SINKS),
             (&node.series_dropped, &["limit"]),

@@ -322,3 +322,38 @@ fn families_are_in_order_and_told_once() {
     sorted.dedup();
     assert_eq!(types, sorted);
 }
+
+#[test]
+fn every_known_reason_source_and_kind_exists_at_0() {
+    let text = metrics(5000).text(Instant::now()).unwrap();
+    let names = |family: &str, label: &str| -> Vec<String> {
+        let prefix = format!("picket_{family}{{{label}=\"");
+        let lines = text.lines().filter_map(|line| line.strip_prefix(&prefix));
+        let names = lines.map(|rest| rest.strip_suffix("\"} 0").unwrap().to_owned());
+        names.collect()
+    };
+    let sorted = |mut names: Vec<&'static str>| {
+        names.sort_unstable();
+        names
+    };
+    let lost = [&picket_ebpf::lost::NAMES[..], &["queue", "decode"]].concat();
+    assert_eq!(names("events_lost_total", "reason"), sorted(lost));
+    let reasons = Reason::ALL.map(Reason::name).to_vec();
+    assert_eq!(names("suppressed_total", "reason"), sorted(reasons));
+    for family in ["metadata_lookups_total", "metadata_lookup_failures_total"] {
+        let sources = Source::ALL.map(Source::name).to_vec();
+        assert_eq!(names(family, "source"), sorted(sources));
+    }
+    assert!(names("events_total", "kind").contains(&"exec".to_owned()));
+}
+
+#[test]
+fn lookups_are_told_as_totals() {
+    let metrics = metrics(5000);
+    metrics.metadata_lookups_set(Source::Docker, 3, 1);
+    metrics.metadata_lookups_set(Source::Docker, 5, 1);
+    let text = metrics.text(Instant::now()).unwrap();
+    let of = |family: &str| value(&text, &format!("picket_{family}{{source=\"docker\"}}"));
+    assert_eq!(of("metadata_lookups_total"), Some(5.0));
+    assert_eq!(of("metadata_lookup_failures_total"), Some(1.0));
+}

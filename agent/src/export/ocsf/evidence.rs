@@ -161,11 +161,7 @@ fn opened_file(finding: &Finding) -> Option<File> {
     let is_file = [Family::FileRead, Family::FileWrite]
         .iter()
         .any(|family| family.name() == finding.feature);
-    if is_file && finding.observed.starts_with('/') {
-        file(&finding.observed, FILE_TYPE_UNKNOWN)
-    } else {
-        None
-    }
+    is_file.then(|| file(&finding.raw, FILE_TYPE_UNKNOWN))?
 }
 
 fn file(path: &str, type_id: u32) -> Option<File> {
@@ -179,7 +175,7 @@ fn file(path: &str, type_id: u32) -> Option<File> {
 
 type Protocol = (&'static str, u8);
 
-/// The address in the observed value, when the finding is about one: `tcp 10.0.0.7:443`, `udp [::1]:53`.
+/// The address in the raw value, when the finding is about one: `tcp 10.0.0.7:443`, `udp [::1]:53`.
 fn endpoint(finding: &Finding) -> Option<(Option<Protocol>, Endpoint)> {
     let is_network = [Family::Endpoint, Family::Listener]
         .iter()
@@ -187,7 +183,7 @@ fn endpoint(finding: &Finding) -> Option<(Option<Protocol>, Endpoint)> {
     if !is_network {
         return None;
     }
-    let mut words = finding.observed.split_whitespace();
+    let mut words = finding.raw.split_whitespace();
     let protocol = match words.clone().next()? {
         "tcp" => Some(("tcp", 6)),
         "udp" => Some(("udp", 17)),

@@ -55,18 +55,18 @@ fn findings() -> Vec<Finding> {
             }
         }
     }
-    for (feature, observed) in [
+    for (feature, raw) in [
         ("endpoint", "tcp 203.0.113.9:443"),
         ("endpoint", "udp [2001:db8::1]:53"),
         ("endpoint", "nowhere"),
         ("listener", "tcp 0.0.0.0:4444"),
         ("file_write", "/models/resnet.onnx"),
-        ("file_read", "a directory"),
+        ("file_read", "/"),
         ("rates", "0.3 connects a request"),
     ] {
         findings.push(Finding {
             feature: feature.to_owned(),
-            observed: observed.to_owned(),
+            raw: raw.to_owned(),
             process: None,
             ancestry: Vec::new(),
             techniques: Vec::new(),
@@ -207,7 +207,7 @@ fn an_endpoint_is_told_in_parts() {
     let connect = Finding {
         class: Class::Network,
         feature: "endpoint".to_owned(),
-        observed: "udp [2001:db8::1]:53".to_owned(),
+        raw: "udp [2001:db8::1]:53".to_owned(),
         ..sample::finding()
     };
     let evidence = write(&connect)["evidences"][0].clone();
@@ -218,7 +218,7 @@ fn an_endpoint_is_told_in_parts() {
 
     let listen = Finding {
         feature: "listener".to_owned(),
-        observed: "tcp 0.0.0.0:4444".to_owned(),
+        raw: "tcp 0.0.0.0:4444".to_owned(),
         ..connect
     };
     let evidence = write(&listen)["evidences"][0].clone();
@@ -268,9 +268,10 @@ fn an_event_never_exceeds_16_kib() {
         technique.tactic.clone_from(&long);
     }
     finding.feature = "file_write".to_owned();
-    finding.observed = format!("/{long}");
+    finding.raw = format!("/{long}");
     for text in [
         &mut finding.title,
+        &mut finding.observed,
         &mut finding.expected,
         &mut finding.next_step,
     ] {
@@ -293,4 +294,21 @@ fn an_event_never_exceeds_16_kib() {
         event["evidences"][0]["container"]["image"]["uid"],
         container.image_digest
     );
+}
+
+#[test]
+fn a_file_is_told_apart_from_who_opened_it() {
+    let write_model = Finding {
+        class: Class::Model,
+        feature: "file_write".to_owned(),
+        observed: "/models/by by.onnx by python3 server.py (pid 17)".to_owned(),
+        raw: "/models/by by.onnx".to_owned(),
+        ..sample::finding()
+    };
+    let event = write(&write_model);
+    let file = &event["evidences"][0]["file"];
+    assert_eq!(file["path"], "/models/by by.onnx");
+    assert_eq!(file["name"], "by by.onnx");
+    let observables = event["observables"].as_array().unwrap();
+    assert!(observables.iter().any(|o| o["value"] == file["path"]));
 }
