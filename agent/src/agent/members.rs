@@ -239,15 +239,13 @@ impl Pipeline {
         }
     }
 
-    fn count_lookups(&mut self) {
+    fn count_lookups(&self) {
         let lookups = self.parts.resolver.lookups();
         for source in Source::ALL {
-            let now = (lookups.made(source), lookups.failed(source));
-            let (made, failed) = self.lookups.insert(source.name(), now).unwrap_or_default();
-            for lookup in 0..now.0.saturating_sub(made) {
-                let found = lookup >= now.1.saturating_sub(failed);
-                self.parts.metrics.metadata_lookup(source.name(), found);
-            }
+            let (made, failed) = (lookups.made(source), lookups.failed(source));
+            self.parts
+                .metrics
+                .metadata_lookups_set(source, made, failed);
         }
     }
 }

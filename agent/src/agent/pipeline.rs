@@ -13,7 +13,6 @@ use super::inventory;
 use super::report::Reporter;
 use super::watched::{WAITING_EVENTS, Waiting, Watched, kind};
 use crate::baseline::learning::LearningSettings;
-use crate::detect::budget::Reason;
 use crate::detect::detector::{Detector, Outcome};
 use crate::export::metrics::Metrics;
 use crate::export::view::ContainerView;
@@ -64,8 +63,6 @@ pub struct Pipeline {
     pub(super) own_cgroup: Option<CgroupId>,
     /// A baseline has just become worth more than before.
     save_at_once: bool,
-    /// Lookups made and failed, by source, as last counted.
-    pub(super) lookups: BTreeMap<&'static str, (u64, u64)>,
     pub(super) events: BTreeMap<&'static str, u64>,
     pub(super) unattributed: u64,
     pub(super) suppressed: BTreeMap<&'static str, u64>,
@@ -87,7 +84,6 @@ impl Pipeline {
             resolved,
             own_cgroup,
             save_at_once: false,
-            lookups: BTreeMap::new(),
             events: BTreeMap::new(),
             unattributed: 0,
             suppressed: BTreeMap::new(),
@@ -160,8 +156,8 @@ impl Pipeline {
     }
 
     fn report(&mut self, cgroup: CgroupId, outcome: Outcome) {
-        if let Some(reason) = outcome.suppressed.map(Reason::name) {
-            *self.suppressed.entry(reason).or_insert(0) += 1;
+        if let Some(reason) = outcome.suppressed {
+            *self.suppressed.entry(reason.name()).or_insert(0) += 1;
             self.parts.metrics.suppressed(reason, 1);
         }
         if let (Some(finding), Some(watched)) = (outcome.finding, self.watched.get_mut(&cgroup)) {

@@ -30,7 +30,8 @@ pub fn render(snapshot: &Snapshot, now_ms: i64) -> String {
         .raw(include_str!("page/style.css"))
         .raw("</style></head><body>");
     header(&mut page, status, now_ms);
-    sensor(&mut page, status, snapshot.containers.len());
+    let running = snapshot.containers.iter().filter(|c| c.ended_ms == 0);
+    sensor(&mut page, status, running.count());
     containers(&mut page, &snapshot.containers);
     findings(&mut page, snapshot, now_ms);
     page.raw("</body></html>\n");
@@ -154,22 +155,31 @@ fn state(page: &mut Html, container: &ContainerView) {
         "frozen" => "frozen",
         _ => "blind",
     };
-    page.raw("<span class=\"badge ")
-        .raw(class)
-        .raw("\">")
-        .text(&container.state)
-        .raw("</span>");
+    if container.ended_ms > 0 {
+        badge(page, "blind", "ended");
+        small(page, &text::time(container.ended_ms));
+        return;
+    }
+    badge(page, class, &container.state);
     if class == "learning" {
         let percent = (container.progress.clamp(0.0, 1.0) * 100.0).round();
         page.raw(&format!(
             " <progress max=\"100\" value=\"{percent}\">{percent} %</progress>"
         ));
     }
-    if !container.state_reason.is_empty() {
-        page.raw("<small>")
-            .text(&container.state_reason)
-            .raw("</small>");
-    }
+    small(page, &container.state_reason);
+}
+
+fn badge(page: &mut Html, class: &'static str, text: &str) {
+    page.raw("<span class=\"badge ")
+        .raw(class)
+        .raw("\">")
+        .text(text)
+        .raw("</span>");
+}
+
+fn small(page: &mut Html, text: &str) {
+    page.raw("<small>").text(text).raw("</small>");
 }
 
 fn findings(page: &mut Html, snapshot: &Snapshot, now_ms: i64) {
@@ -202,11 +212,9 @@ fn one_finding(page: &mut Html, finding: &FindingView, now_ms: i64) {
     let class = finding.severity().map_or("low", |severity| severity.name());
     page.raw("<article class=\"card finding ")
         .raw(class)
-        .raw("\"><span class=\"badge ")
-        .raw(class)
-        .raw("\">")
-        .text(&finding.severity)
-        .raw("</span> <span class=\"soft\">")
+        .raw("\">");
+    badge(page, class, &finding.severity);
+    page.raw(" <span class=\"soft\">")
         .text(&format!(
             "{} · {} · {} ago · {}",
             finding.class,

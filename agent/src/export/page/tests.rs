@@ -84,6 +84,12 @@ fn learning_blind_and_quiet_look_different() {
     let active = page(vec![container("active")]);
     assert!(active.contains("None since the agent started") && !active.contains("<progress"));
     assert!(page(vec![container("blind")]).contains("badge blind"));
+    let ended = page(vec![ContainerView {
+        ended_ms: NOW_MS,
+        ..container("learning")
+    }]);
+    assert!(ended.contains(">ended<") && !ended.contains("<progress"));
+    assert!(ended.contains("Containers watched</span><b class=\"\">0<"));
     assert!(page(Vec::new()).contains("No container is watched"));
 }
 
