@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::export::metrics::Metrics;
 use crate::export::ocsf::Host;
 use crate::export::view::{Degraded, ProbeView, Status};
-use crate::probe::Probe;
+use crate::probe::{Attachment, Probe};
 
 /// Hooks without which processes cannot be followed: the rest of the evidence hangs on them.
 const ESSENTIAL: [&str; 4] = [
@@ -19,6 +19,17 @@ const ESSENTIAL: [&str; 4] = [
     "sched_process_fork",
     "sched_process_exec",
     "sys_exit",
+];
+
+/// Hooks of the network.
+const NETWORK: [&str; 7] = [
+    "inet_sock_set_state",
+    "connect4",
+    "connect6",
+    "sendmsg4",
+    "sendmsg6",
+    "skb_ingress",
+    "skb_egress",
 ];
 
 /// The agent's own state.
@@ -46,28 +57,40 @@ impl Health {
 
     /// Takes up which hooks work.
     pub fn probe(&mut self, probe: &Probe) {
-        let mut missing = Vec::new();
         for attachment in probe.attachments() {
-            self.metrics
-                .probe_attached(attachment.probe, attachment.error.is_none());
-            if let Some(error) = &attachment.error {
-                tracing::error!(probe = attachment.probe, %error, "A hook of the probe is not attached; what it sees is missing.");
-                missing.push(attachment.probe);
-            }
+            let attached = attachment.error.is_none();
+            self.metrics.probe_attached(attachment.probe, attached);
             self.status.probes.push(ProbeView {
                 name: attachment.probe.to_owned(),
-                attached: attachment.error.is_none(),
+                attached,
                 reason: attachment.error.clone().unwrap_or_default(),
             });
         }
-        if !missing.is_empty() {
-            self.degraded(
-                "probe",
-                format!(
-                    "not attached: {}; `picket check` says what is missing",
-                    missing.join(", ")
-                ),
+        let missing = |network: bool| -> Vec<&Attachment> {
+            let all = probe.attachments().iter().filter(|it| it.error.is_some());
+            all.filter(|it| NETWORK.contains(&it.probe) == network)
+                .collect()
+        };
+        for (what, unseen, missing) in [
+            ("probe", "processes, files and system calls", missing(false)),
+            (
+                "network",
+                "connections, bytes and requests; learning that waits for requests does not end",
+                missing(true),
+            ),
+        ] {
+            let Some(first) = missing.first() else {
+                continue;
+            };
+            let names: Vec<&str> = missing.iter().map(|it| it.probe).collect();
+            let reason = format!(
+                "hooks {} are not attached, so the agent does not see all {unseen}; the first was refused with: {}; \
+                 `picket check` says what is missing",
+                names.join(", "),
+                first.error.as_deref().unwrap_or_default()
             );
+            tracing::error!(%reason, "A part of the probe does not work; the agent goes on without it.");
+            self.degraded(what, reason);
         }
     }
 
@@ -83,14 +106,19 @@ impl Health {
     pub fn privileges(&mut self, dropped: Result<(), String>) {
         if let Err(cause) = dropped {
             tracing::warn!(%cause, "The agent runs with more rights than it needs.");
-            self.degraded("privileges", cause);
+            self.degraded("capability", cause);
         }
     }
 
     /// Takes up whether there is a Docker engine to ask for names.
     pub fn docker(&mut self, socket: &Path) {
         if !socket.exists() {
-            tracing::info!(socket = %socket.display(), "There is no Docker engine; containers are named by their bundles.");
+            let reason = format!(
+                "there is no Docker engine at {}; containers are named by their bundles (`docker_socket` says where to look)",
+                socket.display()
+            );
+            tracing::info!(%reason, "Docker is not asked for names.");
+            self.degraded("docker", reason);
         }
     }
 

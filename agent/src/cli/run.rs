@@ -1,5 +1,6 @@
 //! `picket run`.
 
+use std::io::IsTerminal as _;
 use std::path::{self, PathBuf};
 use std::process::ExitCode;
 use std::{env, io};
@@ -78,6 +79,7 @@ fn log_to_stderr(level: Level) -> anyhow::Result<()> {
         .with_context(|| format!("{LOG_VARIABLE}={directives:?} is not a log filter"))?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .init();
     Ok(())

@@ -316,30 +316,22 @@ fn take<T>(
     convert(map).map_err(|error| ProbeError::Map(name, error))
 }
 
-/// Loads the object for this kernel: with cgroup local storage, else the hashed one.
+/// Loads the object for this kernel: with cgroup local storage (6.2 or later), else the hashed one.
+/// `PICKET_PROBE_VARIANT=hashed` asks for the latter anywhere, to test and measure it.
 fn load_object(settings: &Settings) -> Result<(Ebpf, &'static str), ProbeError> {
-    let wanted = std::env::var("PICKET_PROBE_VARIANT").unwrap_or_default();
-    if wanted != "hashed" {
-        match load_one(STORAGE_OBJECT, settings) {
-            Ok(programs) => return Ok((programs, "storage")),
-            Err(ProbeError::Refused(cause)) => {
-                tracing::info!(
-                    cause,
-                    "This kernel has no cgroup local storage (6.2 or later); containers are found by a hash."
-                );
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    load_one(HASHED_OBJECT, settings).map(|programs| (programs, "hashed"))
-}
-
-fn load_one(object: &[u8], settings: &Settings) -> Result<Ebpf, ProbeError> {
+    let data = std::fs::read(KERNEL_BTF).map_err(ProbeError::NoBtf)?;
+    let btf = Btf::parse(&data)?;
+    let forced = std::env::var("PICKET_PROBE_VARIANT").is_ok_and(|variant| variant == "hashed");
+    let has_storage = btf.offset("cgroup", "bpf_cgrp_storage").is_ok();
+    let (object, variant) = if has_storage && !forced {
+        (STORAGE_OBJECT, "storage")
+    } else {
+        (HASHED_OBJECT, "hashed")
+    };
     if object.is_empty() {
         return Err(ProbeError::NotBuilt);
     }
-    let data = std::fs::read(KERNEL_BTF).map_err(ProbeError::NoBtf)?;
-    let offsets = offsets::resolve(&Btf::parse(&data)?)?;
+    let offsets = offsets::resolve(&btf)?;
     let flags = calls::flags();
     let mut loader = EbpfLoader::new();
     for (global, offset) in &offsets {
@@ -351,9 +343,10 @@ fn load_one(object: &[u8], settings: &Settings) -> Result<Ebpf, ProbeError> {
         .map_max_entries("ROW", settings.rows)
         .map_max_entries("FREE_ROWS", settings.rows)
         .map_max_entries("EPOCH", settings.rows);
-    loader
+    let programs = loader
         .load(object)
-        .map_err(|error| ProbeError::Refused(chain(&error)))
+        .map_err(|error| ProbeError::Refused(chain(&error)))?;
+    Ok((programs, variant))
 }
 
 fn attach_all(programs: &mut Ebpf, cgroup: Option<&File>) -> Result<Vec<Attachment>, ProbeError> {
@@ -426,15 +419,22 @@ pub fn trial() -> Vec<(String, Result<(), String>)> {
     }
 }
 
-/// An error and its causes in one line; the verifier's log only by its last lines.
+/// An error and its causes in one line; the verifier's log only by its first and last lines.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
         source = cause.source();
     }
+    // aya shows the verifier's log also where there was none.
+    let text = text
+        .replace(". Verifier output: :", ":")
+        .replace(". Verifier output: ", ": ");
     let lines: Vec<&str> = text
         .lines()
         .filter(|line| !line.trim().is_empty())
@@ -443,6 +443,6 @@ fn chain(error: &dyn std::error::Error) -> String {
         [first, .., before, last] if std::env::var_os("PICKET_PROBE_LOG").is_none() => {
             format!("{first} … {before} {last}")
         }
-        _ => text,
+        _ => text.trim_end_matches([':', ' ', '\n']).to_owned(),
     }
 }
