@@ -231,11 +231,4 @@ pub(super) const AGENT_LOSSES: [&str; 2] = ["queue", "decode"];
 pub(super) const SINKS: [&str; 1] = ["log"];
 
 /// What the agent can go on without, at 0 from the start.
-pub(super) const DEGRADABLE: [&str; 6] = [
-    "probe",
-    "network",
-    "docker",
-    "state_dir",
-    "capability",
-    "http",
-];
+pub(super) const DEGRADABLE: [&str; 3] = ["probe", "privileges", "state_dir"];
