@@ -5,6 +5,8 @@ use std::thread;
 
 use anyhow::{Context, Result};
 
+use super::bpf::loaded_programs;
+
 /// What figures depend on.
 #[derive(Debug)]
 pub struct Machine {
@@ -18,6 +20,8 @@ pub struct Machine {
     pub date: String,
     /// Mean number of processes that wanted a CPU in the minute before.
     pub load: String,
+    /// eBPF programs that were there already.
+    pub programs: usize,
 }
 
 /// Describes this machine, now.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use picket_tests::agent::{Agent, Home};
 use picket_tests::{http, wait};
 use serde::Serialize;
@@ -14,6 +14,8 @@ use super::spread::Spread;
 use crate::supervise::Interrupt;
 
 const DISCOVERY_LIMIT: Duration = Duration::from_secs(30);
+/// Rounds tried for each one that is to count.
+const ATTEMPTS: u32 = 3;
 /// Programs outlive their process until all CPUs have left them.
 const UNLOAD_LIMIT: Duration = Duration::from_secs(5);
 
@@ -77,10 +79,10 @@ struct Round {
     hashed: Costs,
 }
 
-/// Measures `pairs` rounds.
+/// Measures `pairs` rounds; fewer when other programs keep coming and going.
 ///
 /// # Errors
-/// When a part cannot be measured, or other programs keep coming and going.
+/// When a part cannot be measured, or no round was undisturbed.
 pub fn measure(pairs: u32, interrupt: &Interrupt) -> Result<Overhead> {
     let mut others = loaded_programs()?;
     if !others.is_empty() {
@@ -90,26 +92,25 @@ pub fn measure(pairs: u32, interrupt: &Interrupt) -> Result<Overhead> {
         );
     }
     let mut rounds = Vec::new();
-    let mut disturbed = 0;
-    while rounds.len() < pairs as usize {
-        let number = rounds.len() + 1;
-        eprintln!("bench: round {number} of {pairs}");
-        let round = Round::measure(number % 2 == 0, interrupt)?;
+    for attempt in 0..pairs.saturating_mul(ATTEMPTS) {
+        if rounds.len() == pairs as usize {
+            break;
+        }
+        eprintln!("bench: round {} of {pairs}", rounds.len() + 1);
+        let round = Round::measure(attempt % 2 == 1, interrupt)?;
         let unchanged = wait::until("the end of the probe", UNLOAD_LIMIT, || {
             Ok((loaded_programs()? == others).then_some(()))
         });
         if unchanged.is_ok() {
             rounds.push(round);
-            continue;
+        } else {
+            eprintln!("bench: other eBPF programs came or went; this round does not count");
+            others = loaded_programs()?;
         }
-        disturbed += 1;
-        eprintln!("bench: other eBPF programs came or went; this round does not count");
-        if disturbed > pairs {
-            bail!("other eBPF programs come and go all the time; stop what loads them first");
-        }
-        others = loaded_programs()?;
     }
-    summary(&rounds).context("no round was measured")
+    summary(&rounds).context(
+        "other eBPF programs came or went in every round; stop what loads them and run this again",
+    )
 }
 
 fn summary(rounds: &[Round]) -> Option<Overhead> {
