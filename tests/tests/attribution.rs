@@ -84,29 +84,30 @@ fn brief_container(post: &mut Post) -> Result<()> {
     ensure!(container.wait()? == 0);
     // The first exec in the container is the one that starts its main process.
     post.agent
-        .await_fact(&image.tag, "executable", "/bin/usleep")
+        .await_fact(&image.tag, "executable", "usleep")
         .map(drop)
 }
 
 fn two_containers(post: &mut Post) -> Result<()> {
+    // By their paths, as busybox's shell runs its own applets without an exec.
     let work = |file: &str, command: &str| {
         format!(
             "mkdir -p /srv; echo 1 >/srv/{file}; while :; do cat /srv/{file}; {command}; usleep 20000; done"
         )
     };
     let (left_image, right_image) = (post.image("left")?, post.image("right")?);
-    let _left = start(&left_image, "left", &work("left.conf", "uname"))?;
-    let _right = start(&right_image, "right", &work("right.conf", "whoami"))?;
+    let _left = start(&left_image, "left", &work("left.conf", "/bin/uname"))?;
+    let _right = start(&right_image, "right", &work("right.conf", "/bin/whoami"))?;
     for (image, mine, others) in [
         (
             &left_image,
-            ["left.conf", "/uname"],
-            ["right.conf", "/whoami"],
+            ["left.conf", "uname"],
+            ["right.conf", "whoami"],
         ),
         (
             &right_image,
-            ["right.conf", "/whoami"],
-            ["left.conf", "/uname"],
+            ["right.conf", "whoami"],
+            ["left.conf", "uname"],
         ),
     ] {
         let [file, program] = mine;
@@ -114,8 +115,10 @@ fn two_containers(post: &mut Post) -> Result<()> {
         post.agent.await_fact(&image.tag, "executable", program)?;
         post.agent.await_windows(3)?;
         for fact in post.agent.facts(&image.tag)? {
+            let of_other = others.iter().any(|other| fact.value.contains(other));
             ensure!(
-                !others.iter().any(|other| fact.value.contains(other)),
+                // `uname` is a system call too.
+                !of_other || fact.family == "syscall",
                 "{fact:?} belongs to the other container"
             );
         }

@@ -75,7 +75,14 @@ fn refuses(home: &Home, wrapper: &[&str], code: i32, parts: &[&str]) -> Result<(
 
 fn unknown_key(homes: &mut Homes) -> Result<()> {
     let home = homes.fresh("learning:", "learnig:")?;
-    refuses(home, &[], 2, &["picket.yaml:6", "learnig", "\"learning\""])
+    let configuration = home.configuration()?;
+    let wrong = |line: &str| line.starts_with("learnig");
+    let above = configuration
+        .lines()
+        .position(wrong)
+        .context("no such line")?;
+    let place = format!("picket.yaml:{}:1", above + 1);
+    refuses(home, &[], 2, &[&place, "learnig", "\"learning\""])
 }
 
 fn broken_yaml(homes: &mut Homes) -> Result<()> {
@@ -87,13 +94,19 @@ fn port_in_use(homes: &mut Homes) -> Result<()> {
     let home = homes.fresh("", "")?;
     let _taken = TcpListener::bind(home.listen)?;
     let address = home.listen.to_string();
-    refuses(home, &[], 1, &[&address, "in use", "listen"])
+    refuses(home, &[], 1, &[&address, "another program", "`listen`"])
 }
 
 fn missing_capability(homes: &mut Homes) -> Result<()> {
     let home = homes.fresh("", "")?;
     let without = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"];
-    refuses(home, &without, 1, &["CAP_BPF"])
+    refuses(home, &without, 1, &["refused the probe", "`picket check`"])?;
+    let check = agent::command(&without, &["check"])?;
+    let report = String::from_utf8_lossy(&check.stdout).into_owned();
+    ensure!(check.status.code() == Some(1), "{}: {report}", check.status);
+    let names_it = |line: &str| line.starts_with("fail") && line.contains("CAP_BPF");
+    ensure!(report.lines().any(names_it), "{report}");
+    Ok(())
 }
 
 fn damaged_baseline(homes: &mut Homes) -> Result<()> {
