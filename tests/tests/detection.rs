@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use picket_tests::agent::{self, Agent, Home};
-use picket_tests::docker::Network;
-use picket_tests::image;
+use picket_tests::docker::{Network, unique};
+use picket_tests::image::{self, Variant};
 use picket_tests::load::Load;
 use picket_tests::model_server::{Deed, ModelServer};
 use picket_tests::peer::Peer;
@@ -55,20 +55,21 @@ struct Camp {
     victim: ModelServer,
     peer: Peer,
     agent: Agent,
-    image: String,
+    image: Variant,
     home: Home,
     _network: Network,
 }
 
 impl Fixture for Camp {
     fn create() -> Result<Self> {
-        let image = image::provide(image::MODEL_SERVER)?;
+        // With an id of its own, so that no other run's containers share its baseline.
+        let image = Variant::create(&image::provide(image::MODEL_SERVER)?, &unique("model"))?;
         let busybox = image::provide(image::BUSYBOX)?;
         let home = Home::create()?;
         let agent = Agent::start(&home)?;
         let network = Network::create()?;
         let peer = Peer::start(&busybox, &network)?;
-        let learned = ModelServer::start(&image, &network, Some(peer.address), 1)?;
+        let learned = ModelServer::start(&image.tag, &network, Some(peer.address), 1)?;
         let mut traffic = vec![Load::start(learned.address()?, 4, 40.0)];
         // Ordinary events in the life of this workload, for the baseline to learn.
         learned.container.exec(&["cat", "/etc/os-release"])?;
@@ -76,7 +77,7 @@ impl Fixture for Camp {
         let name = learned.container.name.clone();
         let learning = agent.await_state(&name, "active", LEARNING_LIMIT);
         learning.with_context(|| home.evidence())?;
-        let victim = ModelServer::start(&image, &network, Some(peer.address), 2)?;
+        let victim = ModelServer::start(&image.tag, &network, Some(peer.address), 2)?;
         traffic.push(Load::start(victim.address()?, 4, 40.0));
         Ok(Self {
             traffic,
@@ -164,11 +165,13 @@ fn series_at_zero(camp: &mut Camp) -> Result<()> {
 }
 
 fn exec_origin(camp: &mut Camp) -> Result<()> {
-    let fact = camp.agent.await_fact(&camp.image, "executable", "/cat")?;
+    let fact = camp
+        .agent
+        .await_fact(&camp.image.tag, "executable", "/cat")?;
     ensure!(fact.origin == "runtime", "{fact:?}");
     let server = camp
         .agent
-        .await_fact(&camp.image, "executable", "/python3")?;
+        .await_fact(&camp.image.tag, "executable", "/python3")?;
     ensure!(server.origin == "server", "{server:?}");
     Ok(())
 }
@@ -176,7 +179,7 @@ fn exec_origin(camp: &mut Camp) -> Result<()> {
 fn forked_worker(camp: &mut Camp) -> Result<()> {
     let fact = camp
         .agent
-        .await_fact(&camp.image, "file_read", "/srv/worker.conf")?;
+        .await_fact(&camp.image.tag, "file_read", "/srv/worker.conf")?;
     ensure!(fact.origin == "server", "{fact:?}");
     Ok(())
 }

@@ -167,7 +167,7 @@ fn attack(
     }
     stage.label("in the findings log, as an OCSF event")?;
     let events = home.findings();
-    let event = events.iter().rev().find(|event| {
+    let event = events.iter().find(|event| {
         let kind = event.pointer("/finding_info/types/0");
         kind.and_then(|kind| kind.as_str()) == Some(class)
     });
@@ -175,12 +175,7 @@ fn attack(
     stage.label("for people, from `picket events`")?;
     let socket = home.socket();
     let socket = socket.to_str().context("the socket's path is not UTF-8")?;
-    let text = agent::command(
-        &[],
-        &[
-            "events", "--socket", socket, "--class", class, "--limit", "1",
-        ],
-    )?;
+    let text = agent::command(&[], &["events", "--socket", socket, "--class", class])?;
     ensure!(text.status.success(), "picket events failed: {text:?}");
     stage.quote(String::from_utf8_lossy(&text.stdout).trim_end())
 }

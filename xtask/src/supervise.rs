@@ -51,7 +51,8 @@ impl Interrupt {
 }
 
 /// Runs a command in a process group of its own. Each line of its standard output, where that is piped, goes to `line`.
-/// When this program is interrupted, the whole group is ended. Afterwards no container or network of this run is left.
+/// When this program is interrupted, the whole group is ended. Afterwards no container, network or temporary file of
+/// this run is left.
 ///
 /// # Errors
 /// When the command cannot be run, or was interrupted.
@@ -61,8 +62,10 @@ pub fn run(
     mut line: impl FnMut(&str) + Send,
 ) -> Result<ExitStatus> {
     let _sweeper = Sweeper;
+    let temporary = tempfile::Builder::new().prefix("picket-").tempdir()?;
     let mut child = command
         .env(RUN_VARIABLE, run_name())
+        .env("TMPDIR", temporary.path())
         .stdin(Stdio::null())
         .process_group(0)
         .spawn()
