@@ -44,6 +44,7 @@ pub fn describe() -> Result<Machine> {
         kernel: name.release().to_string_lossy().into_owned(),
         date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
         load: load.split(' ').next().unwrap_or_default().to_owned(),
+        programs: loaded_programs()?.len(),
     })
 }
 
