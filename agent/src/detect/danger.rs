@@ -73,6 +73,9 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         Family::FileWrite if marks.model_file => Category::ModelWrite,
         Family::FileWrite if marks.code_path => Category::CodeWrite,
         Family::FileWrite if marks.secret_file => Category::SecretWrite,
+        Family::FileWrite if CHARACTER_DEVICES.contains(&sighting.fact.value.as_str()) => {
+            return None;
+        }
         Family::FileWrite if marks.scratch => Category::ScratchWrite,
         Family::FileWrite => Category::FileWrite,
         Family::FileRead if marks.secret_file => Category::SecretRead,
@@ -82,9 +85,22 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         Family::FileRead => return None,
         Family::Privileged => Category::Privileged,
         Family::Syscall if is_common_syscall(&sighting.fact.value) => return None,
+        // Calls are counted per container: beside a command of the runtime's they may be the server's or the command's,
+        // and the command itself is reported.
+        Family::Syscall if sighting.fact.origin == Origin::Runtime => return None,
         Family::Syscall => Category::Syscall,
     })
 }
+
+/// Devices that every program may write to: what goes there is kept nowhere, or is the terminal's.
+const CHARACTER_DEVICES: [&str; 6] = [
+    "/dev/full",
+    "/dev/null",
+    "/dev/ptmx",
+    "/dev/pts/*",
+    "/dev/tty",
+    "/dev/zero",
+];
 
 /// Score at which a severity begins, nats.
 #[must_use]
@@ -273,6 +289,8 @@ const SYSCALL: Profile = Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::event::Moment;
+    use crate::observe::fact::{Fact, Marks, ProcessInfo};
 
     #[test]
     fn cutoffs_are_where_they_are_documented() {
@@ -299,5 +317,35 @@ mod tests {
         }
         let medium = severity(ceiling(Category::ModelWrite, Origin::Runtime));
         assert_eq!(medium, Some(Severity::Medium));
+    }
+
+    fn sighting(family: Family, origin: Origin, value: &str) -> Sighting {
+        Sighting {
+            at: Moment(0),
+            phase: Phase::Serve,
+            fact: Fact {
+                family,
+                origin,
+                value: value.to_owned(),
+            },
+            raw: value.to_owned(),
+            process: ProcessInfo::default(),
+            ancestry: Vec::new(),
+            marks: Marks::default(),
+        }
+    }
+
+    #[test]
+    fn what_keeps_nothing_and_what_has_no_certain_doer_is_no_finding() {
+        for (family, origin, value, reportable) in [
+            (Family::FileWrite, Origin::Server, "/dev/null", false),
+            (Family::FileWrite, Origin::Server, "/dev/pts/*", false),
+            (Family::FileWrite, Origin::Server, "/dev/sda", true),
+            (Family::Syscall, Origin::Server, "acct", true),
+            (Family::Syscall, Origin::Runtime, "acct", false),
+        ] {
+            let category = categorise(&sighting(family, origin, value), |_| false);
+            assert_eq!(category.is_some(), reportable, "{family:?} {value}");
+        }
     }
 }
