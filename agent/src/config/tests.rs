@@ -369,3 +369,15 @@ proptest! {
         let _ = load("", &[(&KEYS[index].variable(), &text)]);
     }
 }
+
+#[test]
+fn the_annotated_configuration_is_the_default_and_names_every_setting() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy/picket.yaml");
+    let loaded = Config::load(Some(&path), env(&[])).unwrap();
+    assert_eq!(loaded.config, Config::default());
+    let text = fs::read_to_string(&path).unwrap();
+    for key in KEYS {
+        let name = key.name.rsplit('.').next().unwrap();
+        assert!(text.contains(&format!("{name}:")), "{}", key.name);
+    }
+}
