@@ -2,15 +2,15 @@
 //!
 //! It yields typed events and counters by cgroup id, and knows nothing of containers' names or baselines.
 
-pub mod attach;
 pub mod btf;
 mod calls;
 mod counters;
 mod decode;
+mod load;
+mod loaded;
 mod offsets;
-mod rows;
 
-pub use attach::{Attachment, Probe, ProbeError, Settings, trial};
 pub use counters::Totals;
 pub use decode::{CgroupChange, DecodeError, Record};
-pub use rows::Row;
+pub use load::{Attachment, ProbeError, Settings, trial};
+pub use loaded::{Probe, Row};
