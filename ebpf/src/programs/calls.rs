@@ -74,10 +74,11 @@ unsafe fn noteworthy(slot: Slot, flags: u8, number: u64, result: i64, registers:
 fn privileged(slot: Slot, call: u64, result: i64, args: [u64; 3]) {
     // A positive result (a descriptor, a key) differs from call to call; only its being one counts.
     let outcome = if result > 0 { 0 } else { result };
-    if !emit::first_time(slot, SEEN_PRIVILEGED, [call, outcome as u64, args[0]]) {
+    let Some(key) = emit::first_time(slot, SEEN_PRIVILEGED, [call, outcome as u64, args[0]]) else {
         return;
-    }
+    };
     let Some(mut entry) = emit::reserve::<PrivilegedEvent>(slot.row) else {
+        emit::forget(&key);
         return;
     };
     let event = entry.as_mut_ptr();

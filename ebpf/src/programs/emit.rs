@@ -66,12 +66,11 @@ pub unsafe fn write_header(header: *mut Header, kind: u32, cgroup: u64) {
     }
 }
 
-/// Whether this thing is new for the container in its epoch; it is remembered.
+/// The key of a thing that is new for the container in its epoch, `None` for a known one. It is remembered; should its
+/// event not be delivered, [`forget`] it, so that it is reported when it comes again.
 #[inline(always)]
-pub fn first_time(slot: Slot, kind: u64, what: [u64; 3]) -> bool {
-    let Some(&epoch) = EPOCH.get(slot.row) else {
-        return false;
-    };
+pub fn first_time(slot: Slot, kind: u64, what: [u64; 3]) -> Option<SeenKey> {
+    let &epoch = EPOCH.get(slot.row)?;
     let key = SeenKey {
         row: slot.row,
         epoch,
@@ -79,9 +78,15 @@ pub fn first_time(slot: Slot, kind: u64, what: [u64; 3]) -> bool {
         what,
     };
     if SEEN_THINGS.get_ptr(&key).is_some() {
-        return false;
+        return None;
     }
     // An LRU map makes room by itself; if it cannot, the thing is reported once more.
     let _ = SEEN_THINGS.insert(&key, &1, 0);
-    true
+    Some(key)
+}
+
+/// Forgets a thing whose event was not delivered.
+#[inline(always)]
+pub fn forget(key: &SeenKey) {
+    let _ = SEEN_THINGS.remove(key);
 }

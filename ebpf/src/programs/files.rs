@@ -61,9 +61,9 @@ pub fn opened(slot: Slot, fd: u64) {
     // The name's hash is seeded with its parent's address, so a reused inode number under another name is new.
     let name: u64 = peek(dentry, &fields::DENTRY_HASH_LEN);
     let what = [u64::from(device), number, name];
-    if !emit::first_time(slot, SEEN_FILE | u64::from(access) << 32, what) {
+    let Some(key) = emit::first_time(slot, SEEN_FILE | u64::from(access) << 32, what) else {
         return;
-    }
+    };
     let Some(event) = OPEN_SCRATCH.get_ptr_mut(0) else {
         return;
     };
@@ -82,6 +82,7 @@ pub fn opened(slot: Slot, fd: u64) {
         );
         if sent != 0 {
             emit::count_undelivered(slot.row);
+            emit::forget(&key);
         }
     }
 }

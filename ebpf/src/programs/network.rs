@@ -89,10 +89,11 @@ fn contacted(address: [u32; 4], port_be: u32, protocol: u32, version: u8) {
     let low = u64::from(address[0]) | u64::from(address[1]) << 32;
     let high = u64::from(address[2]) | u64::from(address[3]) << 32;
     let rest = u64::from(port) | u64::from(protocol as u8) << 16 | u64::from(version) << 24;
-    if !emit::first_time(slot, SEEN_PEER, [low, high, rest]) {
+    let Some(key) = emit::first_time(slot, SEEN_PEER, [low, high, rest]) else {
         return;
-    }
+    };
     let Some(mut entry) = emit::reserve::<ConnectEvent>(slot.row) else {
+        emit::forget(&key);
         return;
     };
     // SAFETY: reserved ring memory; every field is written.
