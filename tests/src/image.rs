@@ -69,7 +69,7 @@ impl Variant {
     /// When the engine refuses.
     pub fn create(image: &str, name: &str) -> Result<Self> {
         let tag = format!("picket/{name}:1");
-        let container = docker(&["create", image, "true"])?;
+        let container = docker(&["create", image])?;
         let label = format!("LABEL variant={name}");
         let committed = docker(&["commit", "--change", &label, &container, &tag]);
         docker(&["rm", &container])?;

@@ -23,14 +23,37 @@ pub trait Fixture: Sized + Send + 'static {
 
 /// The tests of one program, in the order they run in.
 pub struct Suite<F> {
-    fixture: Arc<Mutex<Option<F>>>,
+    stock: Arc<Mutex<Stock<F>>>,
     trials: Vec<Trial>,
+}
+
+/// The fixture, made at most once: what cannot be made for one test takes as long to fail for the next.
+enum Stock<F> {
+    Unmade,
+    Made(F),
+    Failed(String),
+}
+
+impl<F: Fixture> Stock<F> {
+    fn get(&mut self) -> Result<&mut F, Failed> {
+        if matches!(self, Self::Unmade) {
+            *self = match F::create() {
+                Ok(fixture) => Self::Made(fixture),
+                Err(error) => Self::Failed(format!("{error:#}")),
+            };
+        }
+        match self {
+            Self::Made(fixture) => Ok(fixture),
+            Self::Failed(reason) => Err(Failed::from(reason.as_str())),
+            Self::Unmade => Err(Failed::without_message()),
+        }
+    }
 }
 
 impl<F: Fixture> Default for Suite<F> {
     fn default() -> Self {
         Self {
-            fixture: Arc::default(),
+            stock: Arc::new(Mutex::new(Stock::Unmade)),
             trials: Vec::new(),
         }
     }
@@ -40,17 +63,13 @@ impl<F: Fixture> Suite<F> {
     /// Adds a test.
     #[must_use]
     pub fn test(mut self, name: &str, test: fn(&mut F) -> Result<()>) -> Self {
-        let fixture = Arc::clone(&self.fixture);
+        let stock = Arc::clone(&self.stock);
         self.trials.push(Trial::ignorable_test(name, move || {
             if let Some(reason) = obstacle() {
                 return Ok(Completion::ignored_with(reason));
             }
-            let mut slot = fixture.lock().unwrap_or_else(PoisonError::into_inner);
-            let fixture = match slot.take() {
-                Some(made) => made,
-                None => F::create().map_err(|error| Failed::from(format!("{error:#}")))?,
-            };
-            let fixture = slot.insert(fixture);
+            let mut stock = stock.lock().unwrap_or_else(PoisonError::into_inner);
+            let fixture = stock.get()?;
             match test(fixture) {
                 Ok(()) => Ok(Completion::Completed),
                 Err(error) => Err(format!("{error:#}\n{}", fixture.evidence()).into()),
@@ -63,9 +82,9 @@ impl<F: Fixture> Suite<F> {
     pub fn run(self) -> ExitCode {
         let mut arguments = Arguments::from_args();
         arguments.test_threads = Some(1);
-        let Self { fixture, trials } = self;
+        let Self { stock, trials } = self;
         let conclusion = libtest_mimic::run(&arguments, trials);
-        drop(fixture);
+        drop(stock);
         conclusion.exit_code()
     }
 }

@@ -7,7 +7,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use picket_tests::agent::{Agent, Home};
 use picket_tests::docker::{Container, Run, unique};
 use picket_tests::image;
@@ -133,7 +133,9 @@ fn older_container(post: &mut Post) -> Result<()> {
     // Another agent, which cannot have seen the start.
     let home = Home::create()?;
     let agent = Agent::start(&home)?;
-    agent.await_fact(&image.tag, "file_read", "/etc/hostname")?;
+    agent
+        .await_fact(&image.tag, "file_read", "/etc/hostname")
+        .with_context(|| home.evidence())?;
     let known = agent.container(&container.name)?;
     ensure!(known["id"] == container.id.as_str(), "{known:#}");
     ensure!(known["image"] == image.tag.as_str(), "{known:#}");

@@ -189,7 +189,10 @@ fn second_inherits(camp: &mut Camp) -> Result<()> {
     // Far less than the 20 seconds that learning takes.
     camp.agent
         .await_state(name, "active", Duration::from_secs(8))?;
-    let mine = camp.agent.container(name)?;
+    let mine = wait::until("its place in the list", Duration::from_secs(5), || {
+        let mine = camp.agent.container(name)?;
+        Ok(mine.is_object().then_some(mine))
+    })?;
     let theirs = camp.agent.container(&camp.learned.container.name)?;
     ensure!(
         mine["baseline_id"] == theirs["baseline_id"],

@@ -125,8 +125,18 @@ impl Agent {
         wait::until(&what, Duration::from_secs(20), || {
             Ok(self.facts(image)?.into_iter().find(is_it))
         })
-        .with_context(|| format!("learned: {:#?}", self.facts(image).unwrap_or_default()))
+        .with_context(|| format!("learned: {}", list(&self.facts(image).unwrap_or_default())))
     }
+}
+
+/// The facts on a line each, but for system calls, which are many and tell little.
+fn list(facts: &[Fact]) -> String {
+    let lines: Vec<String> = facts
+        .iter()
+        .filter(|fact| fact.family != "syscall")
+        .map(|fact| format!("{} {} {}", fact.origin, fact.family, fact.value))
+        .collect();
+    lines.join("\n")
 }
 
 fn items(list: &Value) -> &[Value] {
