@@ -56,29 +56,26 @@ impl Resolver {
     }
 
     async fn look_up(&self, by_path: CgroupContainer) -> Known {
-        let bundle = self.bundle(&by_path.id).await;
+        let (bundle, trouble) = match bundle::find(&self.locations, &by_path.id).await {
+            Ok(bundle) => (bundle, None),
+            Err(error) => (None, Some(error)),
+        };
+        self.lookups.count(Source::Bundle, bundle.is_some());
         let runtime = match bundle.as_ref().map(|bundle| bundle.runtime) {
             None | Some(Runtime::Unknown) => by_path.runtime,
             Some(runtime) => runtime,
         };
         let details = self.details(runtime, &by_path.id, bundle.as_ref()).await;
+        // The bundle that could not be read may be another runtime's; it matters where nothing else knows the container.
+        if let (Some(error), None) = (trouble, &details) {
+            tracing::warn!(container = %by_path.id, %error, "No source knows this container, and its bundle cannot be used.");
+        }
         Known {
             by_path,
             runtime,
             bundle,
             details,
         }
-    }
-
-    async fn bundle(&self, id: &str) -> Option<Bundle> {
-        let found = bundle::find(&self.locations, id)
-            .await
-            .unwrap_or_else(|error| {
-                tracing::warn!(container = id, %error, "Cannot use the container's bundle");
-                None
-            });
-        self.lookups.count(Source::Bundle, found.is_some());
-        found
     }
 
     async fn details(
