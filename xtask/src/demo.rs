@@ -169,13 +169,26 @@ fn attack(
     let events = home.findings();
     let event = events.iter().find(|event| {
         let kind = event.pointer("/finding_info/types/0");
+        let message = event.get("message").and_then(|message| message.as_str());
         kind.and_then(|kind| kind.as_str()) == Some(class)
+            && message.is_some_and(|message| message.contains(name))
     });
     stage.quote(event.context("the findings log has no such event")?)?;
     stage.label("for people, from `picket events`")?;
     let socket = home.socket();
     let socket = socket.to_str().context("the socket's path is not UTF-8")?;
-    let text = agent::command(&[], &["events", "--socket", socket, "--class", class])?;
+    let text = agent::command(
+        &[],
+        &[
+            "events",
+            "--socket",
+            socket,
+            "--class",
+            class,
+            "--container",
+            name,
+        ],
+    )?;
     ensure!(text.status.success(), "picket events failed: {text:?}");
     stage.quote(String::from_utf8_lossy(&text.stdout).trim_end())
 }

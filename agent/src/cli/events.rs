@@ -33,6 +33,9 @@ pub(super) struct Events {
     /// Only findings in this Kubernetes namespace, or of this runtime (`docker`)
     #[arg(short, long, value_name = "NAMESPACE")]
     namespace: Option<String>,
+    /// Only findings of the container with this name
+    #[arg(long, value_name = "NAME")]
+    container: Option<String>,
     /// Only findings since then: 30s, 5m, 2h, 1d, or 2026-01-31T12:00:00Z
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<i64>,
@@ -106,6 +109,7 @@ impl Events {
             min_severity: self.min_severity,
             class: self.class.clone(),
             namespace: self.namespace.clone(),
+            container: self.container.clone(),
             since_ms: self.since,
             limit: self.limit,
             ..FindingFilter::default()

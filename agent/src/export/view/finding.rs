@@ -134,6 +134,9 @@ pub struct FindingFilter {
     /// In this namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
+    /// Of the container with this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
     /// Not before this time, Unix milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since_ms: Option<i64>,
@@ -159,6 +162,10 @@ impl FindingFilter {
                 .namespace
                 .as_ref()
                 .is_none_or(|n| *n == finding.namespace)
+            && self
+                .container
+                .as_ref()
+                .is_none_or(|c| *c == finding.container)
             && self.since_ms.is_none_or(|since| finding.time_ms >= since)
             && self.after.is_none_or(|after| finding.sequence > after)
     }
@@ -262,6 +269,11 @@ mod tests {
         let namespace = Some("other".to_owned());
         assert!(!pass(FindingFilter {
             namespace,
+            ..filter()
+        }));
+        let container = Some("other".to_owned());
+        assert!(!pass(FindingFilter {
+            container,
             ..filter()
         }));
         for (since, expected) in [(100, true), (101, false)] {
