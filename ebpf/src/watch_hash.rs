@@ -29,18 +29,19 @@ pub fn of_task(task: *const u8) -> Option<Slot> {
     }
 }
 
-/// The watched container of the current task.
+/// The watched container of the current task. Its id is asked of the kernel: that is cheaper than following pointers
+/// from `_task`, and kernels before 5.11 have no typed ones.
 #[inline(always)]
-pub fn of_current() -> Option<Slot> {
+pub fn of_current(_task: *const u8) -> Option<Slot> {
     // SAFETY: the slot is copied at once.
     unsafe { WATCHED.get(bpf_get_current_cgroup_id()).copied() }
 }
 
-/// Whether the current task is in a 32-bit system call.
+/// Whether the current task, as [`current_task`] gave it, is in a 32-bit system call.
 #[inline(always)]
-pub fn in_compat_call() -> bool {
+pub fn in_compat_call(task: *const u8) -> bool {
     let bit = fields::COMPAT_BIT.load();
-    bit != 0 && peek::<u32>(current_task(), &fields::TASK_STATUS) & bit != 0
+    bit != 0 && peek::<u32>(task, &fields::TASK_STATUS) & bit != 0
 }
 
 /// Marking is the hash entry alone, which the caller makes.

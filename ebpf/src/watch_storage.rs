@@ -32,18 +32,18 @@ pub fn of_task(task: *const u8) -> Option<Slot> {
     }
 }
 
-/// The watched container of the current task.
+/// The watched container of the current task, as [`current_task`] gave it.
 #[inline(always)]
-pub fn of_current() -> Option<Slot> {
-    of_task(current_task())
+pub fn of_current(task: *const u8) -> Option<Slot> {
+    of_task(task)
 }
 
-/// Whether the current task is in a 32-bit system call.
+/// Whether the current task, as [`current_task`] gave it, is in a 32-bit system call.
 #[inline(always)]
-pub fn in_compat_call() -> bool {
+pub fn in_compat_call(task: *const u8) -> bool {
     let bit = fields::COMPAT_BIT.load();
     // SAFETY: typed pointer and offset from BTF.
-    bit != 0 && unsafe { direct::<u32>(current_task(), &fields::TASK_STATUS) } & bit != 0
+    bit != 0 && unsafe { direct::<u32>(task, &fields::TASK_STATUS) } & bit != 0
 }
 
 /// Marks a cgroup, a typed argument of `cgroup_mkdir`, as watched.

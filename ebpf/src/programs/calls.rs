@@ -14,7 +14,8 @@ use crate::watch;
 /// `include/trace/events/syscalls.h`: `TP_PROTO(struct pt_regs *regs, long ret)`.
 #[btf_tracepoint(function = "sys_exit")]
 pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
-    let Some(slot) = watch::of_current() else {
+    let task = watch::current_task();
+    let Some(slot) = watch::of_current(task) else {
         return 0;
     };
     let Some(row) = ROW.get_ptr_mut(slot.row) else {
@@ -26,7 +27,7 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
     unsafe {
         // 32 bits: arm64 keeps an `int`, x86 a `long` whose lower half it is.
         let number: u32 = direct(registers, &fields::REGS_CALL);
-        let index = if watch::in_compat_call() {
+        let index = if watch::in_compat_call(task) {
             CALL_COMPAT
         } else {
             cell(u64::from(number))

@@ -118,7 +118,7 @@ pub fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
     let from: i32 = ctx.arg(1);
     let to: i32 = ctx.arg(2);
     if to == TCP_LISTEN {
-        if let Some(slot) = watch::of_current() {
+        if let Some(slot) = watch::of_current(watch::current_task()) {
             listening(slot, sock);
         }
     } else if from == TCP_SYN_RECV && to == TCP_ESTABLISHED {
