@@ -31,6 +31,27 @@ impl Existing {
             listening: BTreeSet::new(),
         }
     }
+
+    /// Adds the processes of `running` that are not known yet. A child of a known process is taken for a fork of it.
+    pub fn complete(&mut self, running: Vec<KnownProcess>) {
+        let pids: BTreeSet<u32> = self.processes.iter().map(|process| process.pid).collect();
+        let fresh = known(running).into_iter();
+        let fresh: Vec<Known> = fresh
+            .filter(|process| !pids.contains(&process.pid))
+            .map(
+                |process| match self.processes.iter().find(|it| it.pid == process.parent) {
+                    Some(parent) if process.exe.is_empty() && process.argv == parent.argv => {
+                        Known {
+                            exe: parent.exe.clone(),
+                            ..process
+                        }
+                    }
+                    _ => process,
+                },
+            )
+            .collect();
+        self.processes.extend(fresh);
+    }
 }
 
 /// Every container of the hierarchy.
@@ -73,4 +94,50 @@ pub fn known(processes: Vec<KnownProcess>) -> Vec<Known> {
         started: process.started,
     });
     known.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::event::Moment;
+
+    fn process(pid: u32, parent: u32, exe: &str, argv: &[&str]) -> KnownProcess {
+        KnownProcess {
+            pid,
+            parent,
+            exe: exe.to_owned(),
+            comm: "server".to_owned(),
+            argv: argv.iter().map(|&argument| argument.to_owned()).collect(),
+            started: Moment(1),
+        }
+    }
+
+    #[test]
+    fn late_forks_are_added_with_their_parents_program() {
+        let mut existing = Existing::unmarked(CgroupId(1), "/docker/x".to_owned());
+        existing.processes = known(vec![process(
+            10,
+            1,
+            "/usr/bin/python3.11",
+            &["python3", "a"],
+        )]);
+        existing.complete(vec![
+            process(10, 1, "", &["python3", "a"]),
+            process(11, 10, "", &["python3", "a"]),
+            process(12, 10, "", &["sleep", "1"]),
+        ]);
+        let found: Vec<(u32, &str)> = existing
+            .processes
+            .iter()
+            .map(|it| (it.pid, it.exe.as_str()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (10, "/usr/bin/python3.11"),
+                (11, "/usr/bin/python3.11"),
+                (12, "")
+            ]
+        );
+    }
 }

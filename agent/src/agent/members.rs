@@ -16,6 +16,7 @@ use crate::workload::baseline_key::baseline_key;
 use crate::workload::cgroup_path;
 use crate::workload::container::Container;
 use crate::workload::lookups::Source;
+use crate::workload::processes;
 
 /// Ended containers still listed, so that a responder sees what has just gone.
 const ENDED_LISTED: usize = 128;
@@ -33,7 +34,7 @@ impl Pipeline {
     }
 
     /// Watches a living container that the kernel side has not marked by itself.
-    fn take_up(&mut self, existing: Existing) {
+    fn take_up(&mut self, mut existing: Existing) {
         let Some(path) = existing.cgroups.first().map(|(_, path)| path.clone()) else {
             return;
         };
@@ -61,6 +62,9 @@ impl Pipeline {
         for port in &existing.listening {
             self.parts.probe.add_listener(row, *port);
         }
+        // From here on the kernel reports every fork; what was forked since the inventory is made known now.
+        let pids = self.parts.hierarchy.processes(&path);
+        existing.complete(processes::known(&pids, self.parts.resolver.lookups()));
         let id = existing.id;
         let waiting = self.wait_for_identity(id, row, path, Birth::Before(existing));
         waiting.nested.extend(nested);
