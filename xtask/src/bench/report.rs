@@ -117,9 +117,9 @@ pub fn page(figures: &Figures, machine: &Machine) -> String {
     format!(
         "# Performance
 
-Written by `cargo xtask bench overhead` on {date}: {cpus} CPUs, {cpu}, Linux {kernel}. At the start the load was {load},
-and {programs} other eBPF programs were loaded; both widen the spread. Run it again to have it for your machine: the
-nanoseconds differ a lot from one to another, the ratios less.
+Written by `cargo xtask bench overhead` on {date}: {cpus} CPUs, {cpu}, Linux {kernel}.
+At the start the load was {load}, and {programs} other eBPF programs were loaded; both widen the spread.
+Run it again to have it for your machine: the nanoseconds differ a lot from one to another, the ratios less.
 
 ## What the agent adds
 
