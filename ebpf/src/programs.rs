@@ -3,13 +3,12 @@
 mod calls;
 mod cgroups;
 mod emit;
-pub(crate) mod fields;
+mod fields;
 mod files;
-pub(crate) mod maps;
+mod maps;
 mod network;
 mod processes;
-
-pub(crate) use fields::direct;
+mod watch;
 
 // Any panic that survives optimisation is a loop the verifier refuses, so an index or division that could fail
 // shows when the object is loaded.

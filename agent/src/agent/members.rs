@@ -38,16 +38,8 @@ impl Pipeline {
         let Some(path) = existing.cgroups.first().map(|(_, path)| path.clone()) else {
             return;
         };
-        let directories: Vec<_> = existing
-            .cgroups
-            .iter()
-            .map(|(id, path)| (*id, self.parts.hierarchy.directory(path)))
-            .collect();
-        let marks: Vec<_> = directories
-            .iter()
-            .map(|(id, path)| (*id, path.as_path()))
-            .collect();
-        let row = match self.parts.probe.watch(existing.id, &marks) {
+        let cgroups: Vec<CgroupId> = existing.cgroups.iter().map(|(id, _)| *id).collect();
+        let row = match self.parts.probe.watch(existing.id, &cgroups) {
             Ok(row) => row,
             Err(error) => {
                 tracing::warn!(%path, %error, "A container cannot be watched: no free row of counters. Raise max_containers.");
@@ -55,9 +47,9 @@ impl Pipeline {
                 return;
             }
         };
-        let nested: Vec<CgroupId> = existing.cgroups.iter().skip(1).map(|(id, _)| *id).collect();
-        for cgroup in &nested {
-            self.nested.insert(*cgroup, existing.id);
+        let nested = cgroups.into_iter().skip(1);
+        for cgroup in nested.clone() {
+            self.nested.insert(cgroup, existing.id);
         }
         for port in &existing.listening {
             self.parts.probe.add_listener(row, *port);
@@ -234,8 +226,6 @@ impl Pipeline {
             .collect();
         self.parts.probe.unwatch(waiting.row, &cgroups);
         if waiting.ended.is_none() {
-            let directory = self.parts.hierarchy.directory(&waiting.path);
-            self.parts.probe.forget_storage(&directory);
             self.not_watched.insert(cgroup);
         }
         for nested in waiting.nested {

@@ -124,6 +124,15 @@ impl<'a> Btf<'a> {
         Ok(bits / 8)
     }
 
+    /// Whether any type, member or enumerator has this name.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        let strings = self.data.get(self.strings..).unwrap_or_default();
+        strings
+            .split(|&byte| byte == 0)
+            .any(|known| known == name.as_bytes())
+    }
+
     /// Bit offset and type of a member, looked for in anonymous members too.
     fn member(&self, id: u32, field: &str, depth: u32) -> Result<Option<(u64, u32)>, BtfError> {
         // The kernel nests anonymous members a few levels deep; damaged data could do so for ever.
@@ -278,6 +287,7 @@ mod tests {
     fn finds_plain_anonymous_and_qualified_members() {
         let data = sample();
         let btf = Btf::parse(&data).unwrap();
+        assert!(btf.knows("inner") && !btf.knows("inne") && !btf.knows("inner2"));
         assert_eq!(btf.offset("outer", "a"), Ok(0));
         assert_eq!(btf.offset("outer", "b"), Ok(4));
         assert_eq!(btf.offset("outer", "b.x"), Ok(8));

@@ -14,10 +14,7 @@ use super::{calls, offsets};
 /// Where the kernel shows its type information.
 const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
 
-static STORAGE_OBJECT: &[u8] =
-    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/picket-ebpf"));
-static HASHED_OBJECT: &[u8] =
-    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/picket-ebpf-hashed"));
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/picket-ebpf"));
 
 /// Programs on tracepoints, by their tracepoint's name.
 const TRACEPOINTS: [&str; 7] = [
@@ -90,21 +87,16 @@ pub struct Attachment {
     pub error: Option<String>,
 }
 
-/// Loads the object for this kernel: with cgroup local storage (6.2 or later), else the hashed one.
-/// `PICKET_PROBE_VARIANT=hashed` asks for the latter anywhere, to test and measure it.
-pub(super) fn load_object(settings: &Settings) -> Result<(Ebpf, &'static str), ProbeError> {
-    let data = std::fs::read(KERNEL_BTF).map_err(ProbeError::NoBtf)?;
-    let btf = Btf::parse(&data)?;
-    let forced = std::env::var("PICKET_PROBE_VARIANT").is_ok_and(|variant| variant == "hashed");
-    let has_storage = btf.offset("cgroup", "bpf_cgrp_storage").is_ok();
-    let (object, variant) = if has_storage && !forced {
-        (STORAGE_OBJECT, "storage")
-    } else {
-        (HASHED_OBJECT, "hashed")
-    };
-    if object.is_empty() {
+/// Creates the maps and makes the programs fit this kernel. `PICKET_PROBE_TASKS=untyped` has them work as on kernels
+/// before 5.11, to test and measure that anywhere.
+pub(super) fn load_object(settings: &Settings) -> Result<Ebpf, ProbeError> {
+    if OBJECT.is_empty() {
         return Err(ProbeError::NotBuilt);
     }
+    let data = std::fs::read(KERNEL_BTF).map_err(ProbeError::NoBtf)?;
+    let btf = Btf::parse(&data)?;
+    let untyped = std::env::var("PICKET_PROBE_TASKS").is_ok_and(|tasks| tasks == "untyped");
+    let typed_task = u32::from(btf.knows("BPF_FUNC_get_current_task_btf") && !untyped);
     let offsets = offsets::resolve(&btf)?;
     let flags = calls::flags();
     let mut loader = EbpfLoader::new();
@@ -114,13 +106,13 @@ pub(super) fn load_object(settings: &Settings) -> Result<(Ebpf, &'static str), P
     loader
         .override_global("CALL_FLAGS", flags.as_slice(), true)
         .override_global("COMPAT_BIT", &offsets::COMPAT_BIT, true)
+        .override_global("TYPED_TASK", &typed_task, true)
         .map_max_entries("ROW", settings.rows)
         .map_max_entries("FREE_ROWS", settings.rows)
         .map_max_entries("EPOCH", settings.rows);
-    let programs = loader
-        .load(object)
-        .map_err(|error| ProbeError::Refused(chain(&error)))?;
-    Ok((programs, variant))
+    loader
+        .load(OBJECT)
+        .map_err(|error| ProbeError::Refused(chain(&error)))
 }
 
 pub(super) fn attach_all(
@@ -180,8 +172,7 @@ pub fn trial() -> Vec<(String, Result<(), String>)> {
         cgroup_root: PathBuf::new(),
         rows: 1,
     };
-    let outcome =
-        load_object(&settings).and_then(|(mut programs, _)| attach_all(&mut programs, None));
+    let outcome = load_object(&settings).and_then(|mut programs| attach_all(&mut programs, None));
     match outcome {
         Ok(attachments) => attachments
             .into_iter()

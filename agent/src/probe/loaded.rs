@@ -2,12 +2,9 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
 
 use aya::Ebpf;
-use aya::maps::{
-    Array, CgrpStorage, HashMap, MapData, MapError, PerCpuArray, PerCpuValues, Queue, RingBuf,
-};
+use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray, PerCpuValues, Queue, RingBuf};
 use picket_ebpf::{ListenerKey, Slot, lost};
 use serde::{Deserialize, Serialize};
 
@@ -26,13 +23,12 @@ pub struct Probe {
     rows: PerCpuArray<MapData, picket_ebpf::Row>,
     free_rows: Queue<MapData, u32>,
     watched: HashMap<MapData, u64, Slot>,
-    storage: Option<CgrpStorage<MapData, Slot>>,
+    generation: Array<MapData, u32>,
     epochs: Array<MapData, u32>,
     listeners: HashMap<MapData, ListenerKey, u8>,
     losses: PerCpuArray<MapData, u64>,
     cpus: usize,
     attachments: Vec<Attachment>,
-    variant: &'static str,
     _programs: Ebpf,
 }
 
@@ -43,7 +39,7 @@ impl Probe {
     ///
     /// Only when nothing can work at all; a single program that fails is told by [`Probe::attachments`].
     pub fn load(settings: &Settings) -> Result<Self, ProbeError> {
-        let (mut programs, variant) = load_object(settings)?;
+        let mut programs = load_object(settings)?;
         let cgroup = File::open(&settings.cgroup_root).map_err(|error| ProbeError::Cgroup {
             path: settings.cgroup_root.clone(),
             error,
@@ -57,26 +53,18 @@ impl Probe {
                 .push(row, 0)
                 .map_err(|error| ProbeError::Map("FREE_ROWS", error))?;
         }
-        let storage = match programs.take_map("CGROUP_SLOT") {
-            Some(map) => Some(
-                CgrpStorage::try_from(map)
-                    .map_err(|error| ProbeError::Map("CGROUP_SLOT", error))?,
-            ),
-            None => None,
-        };
         Ok(Self {
             events: take(&mut programs, "EVENTS", RingBuf::try_from)?,
             rows: take(&mut programs, "ROW", PerCpuArray::try_from)?,
             free_rows,
             watched: take(&mut programs, "WATCHED", HashMap::try_from)?,
-            storage,
+            generation: take(&mut programs, "GENERATION", Array::try_from)?,
             epochs: take(&mut programs, "EPOCH", Array::try_from)?,
             listeners: take(&mut programs, "LISTENER", HashMap::try_from)?,
             losses: take(&mut programs, "LOST", PerCpuArray::try_from)?,
             cpus: aya::util::nr_cpus()
                 .map_err(|(_, error)| ProbeError::Refused(error.to_string()))?,
             attachments,
-            variant,
             _programs: programs,
         })
     }
@@ -85,12 +73,6 @@ impl Probe {
     #[must_use]
     pub fn attachments(&self) -> &[Attachment] {
         &self.attachments
-    }
-
-    /// `storage` with cgroup local storage, `hashed` on kernels before 6.2.
-    #[must_use]
-    pub const fn variant(&self) -> &'static str {
-        self.variant
     }
 
     /// The next record of the ring, or `None` when it is empty.
@@ -135,53 +117,36 @@ impl Probe {
             .collect()
     }
 
-    /// Watches a container that was there before the probe, or that the kernel side did not recognise.
-    /// `cgroups` are its own cgroup first and those nested in it, with their directories.
+    /// Watches a container that was there before the probe, or that the kernel side did not recognise. `cgroups` are
+    /// its own cgroup and those nested in it.
     ///
     /// # Errors
     ///
     /// When no row is free or the kernel refuses an entry; nothing is watched then.
-    pub fn watch(
-        &mut self,
-        container: CgroupId,
-        cgroups: &[(CgroupId, &Path)],
-    ) -> Result<Row, MapError> {
+    pub fn watch(&mut self, container: CgroupId, cgroups: &[CgroupId]) -> Result<Row, MapError> {
         let row = self.free_rows.pop(0)?;
         let slot = Slot {
             row,
             _pad: 0,
             container: container.0,
         };
-        for (cgroup, directory) in cgroups {
-            if let Err(error) = self.mark(*cgroup, directory, slot) {
-                self.unwatch(
-                    Row(row),
-                    &cgroups
-                        .iter()
-                        .map(|(cgroup, _)| *cgroup)
-                        .collect::<Vec<_>>(),
-                );
+        for cgroup in cgroups {
+            if let Err(error) = self.watched.insert(cgroup.0, slot, 0) {
+                self.unwatch(Row(row), cgroups);
                 return Err(error);
             }
         }
+        self.raise_generation();
         Ok(Row(row))
     }
 
-    fn mark(&mut self, cgroup: CgroupId, directory: &Path, slot: Slot) -> Result<(), MapError> {
-        self.watched.insert(cgroup.0, slot, 0)?;
-        if let (Some(storage), Ok(directory)) = (&mut self.storage, File::open(directory)) {
-            storage.insert(&directory, slot, 0)?;
-        }
-        Ok(())
-    }
-
-    /// Lets go of a container: its row is emptied and free again. `cgroups` are all its cgroups; those whose directory
-    /// still exists keep their local storage until [`Probe::forget_storage`].
+    /// Lets go of a container: its row is emptied and free again. `cgroups` are all its cgroups.
     pub fn unwatch(&mut self, row: Row, cgroups: &[CgroupId]) {
         for cgroup in cgroups {
             // Already gone with its cgroup is the common case.
             let _ = self.watched.remove(&cgroup.0);
         }
+        self.raise_generation();
         let ports: Vec<ListenerKey> = self
             .listeners
             .keys()
@@ -200,10 +165,11 @@ impl Probe {
         }
     }
 
-    /// Removes the local storage of a living cgroup that is no longer watched.
-    pub fn forget_storage(&mut self, directory: &Path) {
-        if let (Some(storage), Ok(directory)) = (&mut self.storage, File::open(directory)) {
-            let _ = storage.remove(&directory);
+    /// Tells the programs that what they remember of `WATCHED` may be outdated.
+    fn raise_generation(&mut self) {
+        let next = self.generation.get(&0, 0).unwrap_or(0).wrapping_add(1);
+        if let Err(error) = self.generation.set(0, next, 0) {
+            tracing::error!(%error, "The probe could not be told of a change of what is watched; counts may be a container's that is no longer watched.");
         }
     }
 

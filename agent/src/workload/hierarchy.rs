@@ -67,9 +67,7 @@ impl Hierarchy {
         Self { root: root.into() }
     }
 
-    /// The directory of the cgroup at `path`.
-    #[must_use]
-    pub fn directory(&self, path: &str) -> PathBuf {
+    fn directory(&self, path: &str) -> PathBuf {
         self.root.join(path.trim_start_matches('/'))
     }
 

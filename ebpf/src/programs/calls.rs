@@ -8,14 +8,13 @@ use picket_ebpf::{
     SEEN_PRIVILEGED, Slot, cell, kind,
 };
 
-use super::{emit, fields, fields::direct, files, maps::ROW};
-use crate::watch;
+use super::{emit, fields, fields::direct, files, maps::ROW, watch};
 
 /// `include/trace/events/syscalls.h`: `TP_PROTO(struct pt_regs *regs, long ret)`.
 #[btf_tracepoint(function = "sys_exit")]
 pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
     let task = watch::current_task();
-    let Some(slot) = watch::of_current(task) else {
+    let Some(slot) = watch::of_caller(task) else {
         return 0;
     };
     let Some(row) = ROW.get_ptr_mut(slot.row) else {

@@ -12,8 +12,8 @@ use super::{
     emit, fields,
     fields::{direct, peek_at},
     maps::{FREE_ROWS, WATCHED},
+    watch,
 };
-use crate::watch;
 
 /// Hex digits of a container id.
 const ID_DIGITS: usize = 64;
@@ -37,12 +37,10 @@ pub fn cgroup_mkdir(ctx: BtfTracePointContext) -> i32 {
                 None
             }
         });
-        if let Some(mut slot) = slot {
-            if WATCHED.insert(&id, &slot, 0).is_err() {
-                emit::count_loss(lost::WATCHED_FULL);
-            } else {
-                watch::mark(group, &mut slot);
-            }
+        if let Some(slot) = slot
+            && WATCHED.insert(&id, &slot, 0).is_err()
+        {
+            emit::count_loss(lost::WATCHED_FULL);
         }
         report(
             kind::CGROUP_MKDIR,
@@ -65,7 +63,7 @@ pub fn cgroup_rmdir(ctx: BtfTracePointContext) -> i32 {
             return 0;
         }
         let id = id_of(group);
-        let row = WATCHED.get(id).map_or(NO_ROW, |slot| slot.row);
+        let row = watch::by_cgroup(id).map_or(NO_ROW, |slot| slot.row);
         let _ = WATCHED.remove(&id);
         report(kind::CGROUP_RMDIR, id, row, path);
     }
@@ -99,7 +97,7 @@ unsafe fn inherited(group: *const u8) -> Option<Slot> {
         }
         let parent: *const u8 = direct(above, &fields::CSS_CGROUP);
         let id = id_of(parent);
-        WATCHED.get(id).copied()
+        watch::by_cgroup(id)
     }
 }
 

@@ -82,6 +82,10 @@ offsets! {
 #[unsafe(no_mangle)]
 pub static CALL_FLAGS: Global<[u8; picket_ebpf::CALLS]> = Global::new([0; picket_ebpf::CALLS]);
 
+/// Whether the kernel hands out the current task as a typed pointer (5.11 and later).
+#[unsafe(no_mangle)]
+pub static TYPED_TASK: Global<u32> = Global::new(0);
+
 /// Bit of `thread_info.status` that marks a 32-bit call; 0 where the architecture has none.
 #[unsafe(no_mangle)]
 pub static COMPAT_BIT: Global<u32> = Global::new(0);

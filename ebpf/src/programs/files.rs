@@ -10,8 +10,8 @@ use super::{
     emit, fields,
     fields::{peek, peek_at},
     maps::{EVENTS, OPEN_SCRATCH},
+    watch,
 };
-use crate::watch;
 
 /// `include/linux/fs.h`.
 const FMODE_WRITE: u32 = 2;

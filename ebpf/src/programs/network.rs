@@ -2,9 +2,7 @@
 
 use aya_ebpf::{
     bindings::{__sk_buff, BPF_SK_STORAGE_GET_F_CREATE, bpf_sock, bpf_sock_addr},
-    helpers::generated::{
-        bpf_get_current_cgroup_id, bpf_sk_fullsock, bpf_sk_storage_get, bpf_skb_cgroup_id,
-    },
+    helpers::generated::{bpf_sk_fullsock, bpf_sk_storage_get, bpf_skb_cgroup_id},
     macros::{btf_tracepoint, cgroup_skb, cgroup_sock_addr},
     programs::{BtfTracePointContext, SkBuffContext, SockAddrContext},
 };
@@ -13,9 +11,9 @@ use picket_ebpf::{ConnectEvent, ListenEvent, ListenerKey, SEEN_PEER, Slot, kind,
 use super::{
     emit, fields,
     fields::{direct, peek},
-    maps::{LISTENER, ROW, TURN, WATCHED},
+    maps::{LISTENER, ROW, TURN},
+    watch,
 };
-use crate::watch;
 
 /// A cgroup program's "let it pass". Picket never blocks.
 const PASS: i32 = 1;
@@ -77,8 +75,7 @@ fn contacted_v6(ctx: *mut bpf_sock_addr) {
 
 #[inline(always)]
 fn contacted(address: [u32; 4], port_be: u32, protocol: u32, version: u8) {
-    // SAFETY: no arguments.
-    let Some(slot) = (unsafe { WATCHED.get(bpf_get_current_cgroup_id()).copied() }) else {
+    let Some(slot) = watch::of_current() else {
         return;
     };
     if let Some(row) = ROW.get_ptr_mut(slot.row) {
@@ -118,7 +115,7 @@ pub fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
     let from: i32 = ctx.arg(1);
     let to: i32 = ctx.arg(2);
     if to == TCP_LISTEN {
-        if let Some(slot) = watch::of_current(watch::current_task()) {
+        if let Some(slot) = watch::of_current() {
             listening(slot, sock);
         }
     } else if from == TCP_SYN_RECV && to == TCP_ESTABLISHED {
@@ -140,8 +137,7 @@ fn owner(sock: *const u8) -> Option<Slot> {
     let group: *const u8 = peek(sock, &fields::SOCK_CGROUP);
     let node: *const u8 = peek(group, &fields::CGROUP_KN);
     let id: u64 = peek(node, &fields::KN_ID);
-    // SAFETY: copied at once.
-    unsafe { WATCHED.get(id).copied() }
+    watch::by_cgroup(id)
 }
 
 #[inline(always)]
@@ -208,7 +204,7 @@ const OUTBOUND: u32 = 2;
 #[inline(always)]
 fn carried(skb: *mut __sk_buff, inbound: bool) {
     // SAFETY: the program's context; in softirq the owner is the socket's cgroup, never the current task's.
-    let Some(slot) = (unsafe { WATCHED.get(bpf_skb_cgroup_id(skb)).copied() }) else {
+    let Some(slot) = watch::by_cgroup(unsafe { bpf_skb_cgroup_id(skb) }) else {
         return;
     };
     let Some(row) = ROW.get_ptr_mut(slot.row) else {

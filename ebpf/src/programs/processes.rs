@@ -14,9 +14,9 @@ use super::{
     emit, fields,
     fields::{direct, peek, peek_at},
     files,
-    maps::{ROW, WATCHED},
+    maps::ROW,
+    watch,
 };
-use crate::watch;
 
 /// `include/trace/events/sched.h`: `TP_PROTO(struct task_struct *parent, struct task_struct *child)`.
 #[btf_tracepoint(function = "sched_process_fork")]
@@ -131,8 +131,7 @@ fn parent_inside(parent: *const u8, slot: Slot) -> bool {
     let group: *const u8 = peek(set, &fields::CSS_SET_DFL_CGRP);
     let node: *const u8 = peek(group, &fields::CGROUP_KN);
     let id: u64 = peek(node, &fields::KN_ID);
-    // SAFETY: copied at once.
-    unsafe { WATCHED.get(id) }.is_some_and(|parents| parents.container == slot.container)
+    watch::by_cgroup(id).is_some_and(|parents| parents.container == slot.container)
 }
 
 /// `mm/memfd.c` names such files `memfd:…`.

@@ -30,8 +30,8 @@ pub struct Overhead {
     pub watched_over_floor: Spread,
     /// Added to a system call of a process in no container.
     pub unwatched_ns: Spread,
-    /// As `watched_ns`, by the probe for kernels before 6.2.
-    pub hashed_ns: Spread,
+    /// As `watched_ns`, by the probe for kernels before 5.11.
+    pub untyped_ns: Spread,
     /// Added to open, read and close of a known file in a watched container.
     pub file_ns: Spread,
     /// Added to the same by an empty raw tracepoint.
@@ -57,8 +57,8 @@ enum State {
     Floor,
     /// The agent.
     Agent,
-    /// The agent with the probe for kernels before 6.2.
-    Hashed,
+    /// The agent with the probe for kernels before 5.11.
+    Untyped,
 }
 
 /// Nanoseconds an operation in one state.
@@ -76,7 +76,7 @@ struct Round {
     base: Costs,
     floor: Costs,
     agent: Costs,
-    hashed: Costs,
+    untyped: Costs,
 }
 
 /// Measures `pairs` rounds; fewer when other programs keep coming and going.
@@ -122,7 +122,7 @@ fn summary(rounds: &[Round]) -> Option<Overhead> {
             (it.agent.watched - it.base.watched) / (it.floor.watched - it.base.watched)
         })?,
         unwatched_ns: spread(|it| it.agent.unwatched - it.base.unwatched)?,
-        hashed_ns: spread(|it| it.hashed.watched - it.base.watched)?,
+        untyped_ns: spread(|it| it.untyped.watched - it.base.watched)?,
         file_ns: spread(|it| it.agent.file - it.base.file)?,
         file_floor_ns: spread(|it| it.floor.file - it.base.file)?,
         tcp_ns: spread(|it| it.agent.tcp - it.base.tcp)?,
@@ -136,7 +136,7 @@ fn summary(rounds: &[Round]) -> Option<Overhead> {
 impl Round {
     /// Every second round runs backwards, so that what drifts with time is in both directions.
     fn measure(backwards: bool, interrupt: &Interrupt) -> Result<Self> {
-        let mut order = [State::Base, State::Floor, State::Agent, State::Hashed];
+        let mut order = [State::Base, State::Floor, State::Agent, State::Untyped];
         if backwards {
             order.reverse();
         }
@@ -149,7 +149,7 @@ impl Round {
                 State::Base => round.base = costs,
                 State::Floor => round.floor = costs,
                 State::Agent => round.agent = costs,
-                State::Hashed => round.hashed = costs,
+                State::Untyped => round.untyped = costs,
             }
         }
         Ok(round)
@@ -165,13 +165,13 @@ impl Costs {
                 Self::of_loads(&ContainerCgroup::create()?)
             }
             State::Agent => Self::under_agent("storage"),
-            State::Hashed => Self::under_agent("hashed"),
+            State::Untyped => Self::under_agent("untyped"),
         }
     }
 
     fn under_agent(variant: &str) -> Result<Self> {
         let home = Home::with("")?;
-        let mut agent = Agent::start_with(&home, &[("PICKET_PROBE_VARIANT", variant)])?;
+        let mut agent = Agent::start_with(&home, &[("PICKET_PROBE_TASKS", variant)])?;
         let cgroup = ContainerCgroup::create()?;
         wait::until(
             "the agent's discovery of the container",
@@ -219,7 +219,7 @@ mod tests {
             base: costs(base),
             floor: costs(base + 80.0),
             agent: costs(base + 100.0),
-            hashed: costs(base + 130.0),
+            untyped: costs(base + 130.0),
         });
         let summary = summary(&rounds).unwrap();
         let same = |spread: Spread, value: f64| {
@@ -233,7 +233,7 @@ mod tests {
         same(summary.watched_ns, 100.0);
         same(summary.watched_over_floor, 1.25);
         same(summary.unwatched_ns, 100.0);
-        same(summary.hashed_ns, 130.0);
+        same(summary.untyped_ns, 130.0);
         same(summary.file_ns, 1_000.0);
         same(summary.file_floor_ns, 800.0);
         same(summary.tcp_ns, 10_000.0);

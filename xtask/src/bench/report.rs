@@ -25,8 +25,8 @@ fn rows(figures: &Figures) -> Vec<(&'static str, &Spread, &'static str, f64)> {
         ),
         ("system call: unwatched process", &overhead.unwatched_ns, ns),
         (
-            "system call: watched, probe for kernels before 6.2",
-            &overhead.hashed_ns,
+            "system call: watched, probe for kernels before 5.11",
+            &overhead.untyped_ns,
             ns,
         ),
         (
@@ -130,7 +130,7 @@ Run it again to have it for your machine: the nanoseconds differ a lot from one 
 ## How it is measured
 
 - One run, in rounds: no probe, an empty raw tracepoint on `sys_exit`, the release agent, the release agent with the
-  probe for kernels before 6.2. Every second round runs backwards. Each figure is a difference (or quotient) within one
+  probe for kernels before 5.11. Every second round runs backwards. Each figure is a difference (or quotient) within one
   round; the table shows the median, the smallest and the largest over the rounds.
 - The empty tracepoint is the floor: what the kernel charges for looking at system calls at all. Every process of the
   machine pays it while anything watches system calls.
@@ -211,7 +211,7 @@ mod tests {
                 watched_ns: spread(80.0 * ratio),
                 watched_over_floor: spread(ratio),
                 unwatched_ns: spread(90.0),
-                hashed_ns: spread(110.0),
+                untyped_ns: spread(110.0),
                 file_ns: spread(1_234.0),
                 file_floor_ns: spread(240.0),
                 tcp_ns: spread(2_000.0),
@@ -271,7 +271,7 @@ mod tests {
             "unwatched_ns",
             "file_ns",
             "tcp_ns",
-            "hashed_ns",
+            "untyped_ns",
             "agent_cpu_percent",
             "agent_rss_bytes",
         ] {

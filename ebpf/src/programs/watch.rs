@@ -1,0 +1,130 @@
+//! Which watched container a task belongs to.
+
+use aya_ebpf::{
+    helpers::{
+        bpf_get_current_cgroup_id,
+        generated::{bpf_get_current_task, bpf_get_current_task_btf},
+    },
+    macros::map,
+    maps::{Array, PerCpuArray},
+};
+use picket_ebpf::Slot;
+
+use super::{
+    fields::{self, direct, peek},
+    maps::WATCHED,
+};
+
+/// Raised by the agent after each change it makes to `WATCHED`. What the kernel side changes there needs none: a new
+/// cgroup has an id that never was, and the id of a removed one never comes back (`kernfs_new_node`, fs/kernfs/dir.c).
+#[map]
+static GENERATION: Array<u32> = Array::with_max_entries(1, 0);
+
+/// What `WATCHED` said of the cgroup that last made a system call on this CPU. Most calls come from the same cgroup as
+/// the one before, and this spares them the hashing. Only `sys_exit` uses it, which never interrupts itself.
+#[map]
+static LATEST: PerCpuArray<Latest> = PerCpuArray::with_max_entries(1, 0);
+
+#[repr(C)]
+struct Latest {
+    cgroup: u64,
+    container: u64,
+    row: u32,
+    generation: u32,
+}
+
+/// `Latest::row` of a cgroup that is not watched.
+const UNWATCHED: u32 = u32::MAX;
+
+/// The current task: typed, so that `direct` may read it, where `TYPED_TASK` says so.
+#[inline(always)]
+pub fn current_task() -> *const u8 {
+    // SAFETY: no arguments, always valid. The branch not taken is dead to the verifier, its helper may be unknown.
+    unsafe {
+        if fields::TYPED_TASK.load() != 0 {
+            bpf_get_current_task_btf() as *const u8
+        } else {
+            bpf_get_current_task() as *const u8
+        }
+    }
+}
+
+/// Cgroup id of a task behind a typed pointer.
+#[inline(always)]
+fn cgroup_of(task: *const u8) -> u64 {
+    // SAFETY: typed, and every field up to the last is a pointer that the verifier follows.
+    unsafe {
+        let set: *const u8 = direct(task, &fields::TASK_CGROUPS);
+        let group: *const u8 = direct(set, &fields::CSS_SET_DFL_CGRP);
+        let node: *const u8 = direct(group, &fields::CGROUP_KN);
+        direct(node, &fields::KN_ID)
+    }
+}
+
+/// The watched container of `task`, which must be a typed pointer.
+#[inline(always)]
+pub fn of_task(task: *const u8) -> Option<Slot> {
+    by_cgroup(cgroup_of(task))
+}
+
+/// The watched container of a cgroup.
+#[inline(always)]
+pub fn by_cgroup(id: u64) -> Option<Slot> {
+    // SAFETY: copied at once, before the entry could be reused.
+    unsafe { WATCHED.get(id).copied() }
+}
+
+/// The watched container of the current task.
+#[inline(always)]
+pub fn of_current() -> Option<Slot> {
+    // SAFETY: no arguments.
+    by_cgroup(unsafe { bpf_get_current_cgroup_id() })
+}
+
+/// The watched container of the current task, given by [`current_task`]; for `sys_exit` alone.
+#[inline(always)]
+pub fn of_caller(task: *const u8) -> Option<Slot> {
+    let cgroup = if fields::TYPED_TASK.load() != 0 {
+        cgroup_of(task)
+    } else {
+        // SAFETY: no arguments.
+        unsafe { bpf_get_current_cgroup_id() }
+    };
+    // Read before `WATCHED`, so that a change in between shows at the next call.
+    let &generation = GENERATION.get(0)?;
+    let latest = LATEST.get_ptr_mut(0)?;
+    // SAFETY: this CPU's own value.
+    unsafe {
+        if (*latest).cgroup != cgroup || (*latest).generation != generation {
+            let slot = by_cgroup(cgroup);
+            (*latest).cgroup = cgroup;
+            (*latest).generation = generation;
+            (*latest).row = slot.map_or(UNWATCHED, |slot| slot.row);
+            (*latest).container = slot.map_or(0, |slot| slot.container);
+        }
+        if (*latest).row == UNWATCHED {
+            return None;
+        }
+        Some(Slot {
+            row: (*latest).row,
+            _pad: 0,
+            container: (*latest).container,
+        })
+    }
+}
+
+/// Whether the current task, given by [`current_task`], is in a 32-bit system call.
+#[inline(always)]
+pub fn in_compat_call(task: *const u8) -> bool {
+    let bit = fields::COMPAT_BIT.load();
+    if bit == 0 {
+        return false;
+    }
+    let status: u32 = if fields::TYPED_TASK.load() != 0 {
+        // SAFETY: typed pointer and offset from BTF.
+        unsafe { direct(task, &fields::TASK_STATUS) }
+    } else {
+        peek(task, &fields::TASK_STATUS)
+    };
+    status & bit != 0
+}
