@@ -164,14 +164,14 @@ impl Costs {
                 let _tracepoint = EmptyTracepoint::attach()?;
                 Self::of_loads(&ContainerCgroup::create()?)
             }
-            State::Agent => Self::under_agent("storage"),
+            State::Agent => Self::under_agent("typed"),
             State::Untyped => Self::under_agent("untyped"),
         }
     }
 
-    fn under_agent(variant: &str) -> Result<Self> {
+    fn under_agent(tasks: &str) -> Result<Self> {
         let home = Home::with("")?;
-        let mut agent = Agent::start_with(&home, &[("PICKET_PROBE_TASKS", variant)])?;
+        let mut agent = Agent::start_with(&home, &[("PICKET_PROBE_TASKS", tasks)])?;
         let cgroup = ContainerCgroup::create()?;
         wait::until(
             "the agent's discovery of the container",
