@@ -84,28 +84,17 @@ struct Round {
 /// # Errors
 /// When a part cannot be measured, or no round was undisturbed.
 pub fn measure(pairs: u32, interrupt: &Interrupt) -> Result<Overhead> {
-    let mut others = loaded_programs()?;
-    if !others.is_empty() {
-        eprintln!(
-            "bench: {} other eBPF programs are loaded; what they cost is part of every state",
-            others.len()
-        );
-    }
     let mut rounds = Vec::new();
     for attempt in 0..pairs.saturating_mul(ATTEMPTS) {
         if rounds.len() == pairs as usize {
             break;
         }
         eprintln!("bench: round {} of {pairs}", rounds.len() + 1);
-        let round = Round::measure(attempt % 2 == 1, interrupt)?;
-        let unchanged = wait::until("the end of the probe", UNLOAD_LIMIT, || {
-            Ok((loaded_programs()? == others).then_some(()))
-        });
-        if unchanged.is_ok() {
-            rounds.push(round);
-        } else {
-            eprintln!("bench: other eBPF programs came or went; this round does not count");
-            others = loaded_programs()?;
+        match Round::measure(attempt % 2 == 1, interrupt)? {
+            Some(round) => rounds.push(round),
+            None => {
+                eprintln!("bench: other eBPF programs came or went; this round does not count");
+            }
         }
     }
     summary(&rounds).context(
@@ -135,7 +124,9 @@ fn summary(rounds: &[Round]) -> Option<Overhead> {
 
 impl Round {
     /// Every second round runs backwards, so that what drifts with time is in both directions.
-    fn measure(backwards: bool, interrupt: &Interrupt) -> Result<Self> {
+    /// `None` when other programs came or went.
+    fn measure(backwards: bool, interrupt: &Interrupt) -> Result<Option<Self>> {
+        let others = loaded_programs()?;
         let mut order = [State::Base, State::Floor, State::Agent, State::Untyped];
         if backwards {
             order.reverse();
@@ -145,6 +136,12 @@ impl Round {
             interrupt.check()?;
             let costs = Costs::measure(state)
                 .with_context(|| format!("cannot measure the state {state:?}"))?;
+            let ours_are_gone = wait::until("the end of the probe", UNLOAD_LIMIT, || {
+                Ok((loaded_programs()? == others).then_some(()))
+            });
+            let (Some(costs), Ok(())) = (costs, ours_are_gone) else {
+                return Ok(None);
+            };
             match state {
                 State::Base => round.base = costs,
                 State::Floor => round.floor = costs,
@@ -152,12 +149,13 @@ impl Round {
                 State::Untyped => round.untyped = costs,
             }
         }
-        Ok(round)
+        Ok(Some(round))
     }
 }
 
 impl Costs {
-    fn measure(state: State) -> Result<Self> {
+    /// `None` when other programs came or went.
+    fn measure(state: State) -> Result<Option<Self>> {
         match state {
             State::Base => Self::of_loads(&ContainerCgroup::create()?),
             State::Floor => {
@@ -169,7 +167,7 @@ impl Costs {
         }
     }
 
-    fn under_agent(tasks: &str) -> Result<Self> {
+    fn under_agent(tasks: &str) -> Result<Option<Self>> {
         let home = Home::with("")?;
         let mut agent = Agent::start_with(&home, &[("PICKET_PROBE_TASKS", tasks)])?;
         let cgroup = ContainerCgroup::create()?;
@@ -186,14 +184,16 @@ impl Costs {
         Ok(costs)
     }
 
-    fn of_loads(container: &ContainerCgroup) -> Result<Self> {
+    fn of_loads(container: &ContainerCgroup) -> Result<Option<Self>> {
+        let before = loaded_programs()?;
         let inside = Some(container.path.as_path());
-        Ok(Self {
+        let costs = Self {
             watched: load::measure(Kind::Getppid, inside)?,
             unwatched: load::measure(Kind::Getppid, None)?,
             file: load::measure(Kind::File, inside)?,
             tcp: load::measure(Kind::Tcp, inside)?,
-        })
+        };
+        Ok((loaded_programs()? == before).then_some(costs))
     }
 }
 
