@@ -145,6 +145,8 @@ Run it again to have it for your machine: the nanoseconds differ a lot from one 
 
 ## What is not measured
 
+- The first system call after a CPU turns to a process of another cgroup. The probe remembers the latest cgroup of each
+  CPU, which a load alone on its CPU always finds; at most once a context switch it has to look the cgroup up.
 - The agent's use under load, with many containers, or with findings.
 - Kernels that account interrupts apart (`CONFIG_IRQ_TIME_ACCOUNTING`) do not charge the thread for the receiving side
   of its loopback packets; there the TCP figures are too low.
