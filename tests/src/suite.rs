@@ -1,5 +1,6 @@
 //! A test program whose tests share what is dear to set up, and skip themselves where they cannot run.
 
+use std::env;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,6 +9,9 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::agent;
 use crate::docker::engine_answers;
+
+/// Set where all that the tests need was set up: one that cannot run fails then, instead of skipping itself.
+pub const REQUIRED_VARIABLE: &str = "E2E_MUST_RUN";
 
 /// What the tests of a program share. It is made for the first test that runs, and dropped after the last.
 pub trait Fixture: Sized + Send + 'static {
@@ -66,6 +70,11 @@ impl<F: Fixture> Suite<F> {
         let stock = Arc::clone(&self.stock);
         self.trials.push(Trial::ignorable_test(name, move || {
             if let Some(reason) = obstacle() {
+                if env::var_os(REQUIRED_VARIABLE).is_some() {
+                    return Err(
+                        format!("everything was set up for this test, but it {reason}").into(),
+                    );
+                }
                 return Ok(Completion::ignored_with(reason));
             }
             let mut stock = stock.lock().unwrap_or_else(PoisonError::into_inner);

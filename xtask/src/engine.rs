@@ -22,9 +22,11 @@ const RUN_DIR: &str = "/run/picket-docker";
 const START_LIMIT: Duration = Duration::from_secs(30);
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
-/// A running engine. One that this program started is stopped when dropped, unless containers still run in it.
+/// A running engine. One of our own is stopped when the last of its users drops it, unless containers still run in it.
 pub struct Engine {
     own: Option<u32>,
+    /// Held shared by every user of our engine, in this checkout or another.
+    use_lock: File,
 }
 
 impl Engine {
@@ -40,8 +42,10 @@ impl Engine {
                 "a Docker engine to run real containers in; it gets its own data folder",
             )?;
         }
+        let use_lock = use_lock()?;
         if engine_answers() {
-            return Ok(Self { own: running_pid() });
+            let own = running_pid();
+            return Ok(Self { own, use_lock });
         }
         clear_stale_pid()?;
         // Where the usual socket is taken by an engine that does not answer us, ours gets another one.
@@ -50,19 +54,26 @@ impl Engine {
             // SAFETY: the program has no other threads yet that could read the environment.
             unsafe { env::set_var("DOCKER_HOST", format!("unix://{}", socket.display())) };
             if engine_answers() {
-                return Ok(Self { own: running_pid() });
+                let own = running_pid();
+                return Ok(Self { own, use_lock });
             }
         }
-        start(&[]).or_else(|error| {
+        let pid = start(&[]).or_else(|error| {
             eprintln!("setup: {error:#}; trying again with the plainest storage driver");
             start(&["--storage-driver", "vfs"])
-        })
+        })?;
+        let own = Some(pid);
+        Ok(Self { own, use_lock })
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
         let Some(pid) = self.own else { return };
+        if self.use_lock.try_lock().is_err() {
+            eprintln!("leaving our Docker engine (pid {pid}) running: another run uses it");
+            return;
+        }
         let running = docker(&["ps", "--quiet"]).unwrap_or_default();
         if !running.is_empty() {
             eprintln!("leaving our Docker engine (pid {pid}) running: it still has containers");
@@ -78,11 +89,20 @@ fn socket() -> String {
     env::var("DOCKER_HOST").unwrap_or_else(|_| format!("unix://{DEFAULT_SOCKET}"))
 }
 
-fn start(options: &[&str]) -> Result<Engine> {
+/// Declares this program a user of our engine for as long as the file is open.
+fn use_lock() -> Result<File> {
+    let path = Path::new(RUN_DIR).join("users.lock");
+    let lock = fs::create_dir_all(RUN_DIR).and_then(|()| File::create(&path));
+    let lock = lock.with_context(|| format!("cannot create {}", path.display()))?;
+    lock.lock_shared()
+        .with_context(|| format!("cannot lock {}", path.display()))?;
+    Ok(lock)
+}
+
+/// Starts our engine, and returns its pid once it answers.
+fn start(options: &[&str]) -> Result<u32> {
     let data = ebpf_build::workspace_root().join("target/docker");
-    for dir in [&data, Path::new(RUN_DIR)] {
-        fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    }
+    fs::create_dir_all(&data).with_context(|| format!("cannot create {}", data.display()))?;
     let log_path = data.join("dockerd.log");
     let log =
         File::create(&log_path).with_context(|| format!("cannot write {}", log_path.display()))?;
@@ -112,9 +132,7 @@ fn start(options: &[&str]) -> Result<Engine> {
         Ok(engine_answers().then_some(Ok(())))
     });
     match outcome {
-        Ok(Ok(())) => Ok(Engine {
-            own: Some(engine.id()),
-        }),
+        Ok(Ok(())) => Ok(engine.id()),
         Ok(Err(status)) => bail!("dockerd ended ({status}): {}", last_lines(&log_path)),
         Err(error) => {
             kill(&mut engine);

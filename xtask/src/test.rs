@@ -3,8 +3,9 @@
 use std::process::{ExitCode, Stdio};
 
 use anyhow::{Result, ensure};
+use picket_tests::suite::REQUIRED_VARIABLE;
 
-use crate::cargo::{build_agent, cargo, complete};
+use crate::cargo::{build_agent, cargo, complete, is_root};
 use crate::setup;
 use crate::supervise::{self, Interrupt};
 
@@ -41,6 +42,9 @@ pub fn test() -> Result<ExitCode> {
             .arg("--no-fail-fast")
             .env("AYA_BUILD_SKIP", "1")
             .stdout(Stdio::piped());
+        if engine.is_some() && is_root() {
+            command.env(REQUIRED_VARIABLE, "1");
+        }
         let status = supervise::run(&mut command, &interrupt, |line| {
             println!("{line}");
             tally.read(line);
