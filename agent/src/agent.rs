@@ -11,6 +11,7 @@ mod report;
 mod views;
 mod watched;
 
+use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -214,8 +215,13 @@ async fn turn(
 fn show(pipeline: &mut Pipeline, health: &Health, api: &ApiState) {
     api.set_status(health.status(pipeline));
     api.set_containers(pipeline.container_views());
+    let mut gone: BTreeSet<String> = api.snapshot().baselines.into_keys().collect();
     for baseline in pipeline.baseline_views() {
+        gone.remove(&baseline.id);
         api.put_baseline(baseline);
+    }
+    for id in gone {
+        api.remove_baseline(&id);
     }
     api.set_incidents(pipeline.incident_views());
 }

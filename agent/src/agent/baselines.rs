@@ -12,11 +12,19 @@ use crate::baseline::model::Baseline;
 /// How long a change may stay unsaved. A crash loses at most this much learning.
 const SAVE_PERIOD: Duration = Duration::from_secs(10);
 
-/// All baselines of this node.
+/// Most baselines held in memory, at up to some hundred KiB each. Beyond it those longest unused stay on disk only.
+const HELD: usize = 256;
+
+/// The baselines of this node.
 pub struct Baselines {
     directory: PathBuf,
-    all: BTreeMap<Key, Baseline>,
+    held: BTreeMap<Key, Baseline>,
+    /// When each was last asked for, in a count of askings.
+    used: BTreeMap<Key, u64>,
+    asked: u64,
     changed: BTreeSet<Key>,
+    /// Files that could neither be used nor moved aside. They are not overwritten.
+    untouchable: BTreeSet<PathBuf>,
     last_saved: Instant,
 }
 
@@ -34,35 +42,57 @@ impl Baselines {
                 "A baseline file was set aside; its workload learns anew."
             );
         }
-        let mut all = BTreeMap::new();
-        for baseline in baselines {
-            all.insert(baseline.key.clone(), baseline);
-        }
-        let baselines = Self {
+        let stuck = set_aside.iter().filter(|bad| bad.moved_to.is_none());
+        let mut loaded = Self {
             directory: directory.to_owned(),
-            all,
+            held: BTreeMap::new(),
+            used: BTreeMap::new(),
+            asked: 0,
             changed: BTreeSet::new(),
+            untouchable: stuck.map(|bad| bad.path.clone()).collect(),
             last_saved: now,
         };
-        (baselines, set_aside.len())
+        for baseline in baselines.into_iter().take(HELD) {
+            loaded.held.insert(baseline.key.clone(), baseline);
+        }
+        (loaded, set_aside.len())
     }
 
-    /// The baseline of `key`, begun empty when there is none. It counts as changed.
+    /// The baseline of `key`: the one held, else the one on disk, else an empty one. It counts as changed.
     pub fn of(&mut self, key: &Key, now_s: i64) -> &mut Baseline {
+        self.asked += 1;
+        self.used.insert(key.clone(), self.asked);
         self.changed.insert(key.clone());
-        self.all
+        if !self.held.contains_key(key) {
+            self.make_room();
+        }
+        let (directory, untouchable) = (&self.directory, &mut self.untouchable);
+        self.held
             .entry(key.clone())
-            .or_insert_with(|| Baseline::new(key.clone(), now_s))
+            .or_insert_with(|| from_disk(directory, key, untouchable, now_s))
+    }
+
+    /// Drops the baselines longest unused from memory; what is not saved yet stays.
+    fn make_room(&mut self) {
+        while self.held.len() >= HELD {
+            let unchanged = self.held.keys().filter(|key| !self.changed.contains(*key));
+            let oldest = unchanged.min_by_key(|key| self.used.get(*key)).cloned();
+            let Some(oldest) = oldest else {
+                return;
+            };
+            self.held.remove(&oldest);
+            self.used.remove(&oldest);
+        }
     }
 
     /// The baseline of `key`, to look at.
     pub fn get(&self, key: &Key) -> Option<&Baseline> {
-        self.all.get(key)
+        self.held.get(key)
     }
 
-    /// All baselines.
+    /// The baselines held.
     pub fn iter(&self) -> impl Iterator<Item = &Baseline> {
-        self.all.values()
+        self.held.values()
     }
 
     /// Whether changes have waited long enough.
@@ -86,17 +116,52 @@ impl Baselines {
         let mut failed = BTreeSet::new();
         let mut message = None;
         for key in std::mem::take(&mut self.changed) {
-            let Some(baseline) = self.all.get(&key) else {
+            let Some(baseline) = self.held.get(&key) else {
                 continue;
             };
-            if let Err(error) = file::save(&self.directory, baseline) {
-                message = Some(error.to_string());
+            let path = self.directory.join(file::file_name(baseline));
+            let saved = if self.untouchable.contains(&path) {
+                Err(format!(
+                    "{} cannot be used and could not be moved; move it away",
+                    path.display()
+                ))
+            } else {
+                file::save(&self.directory, baseline)
+                    .map(drop)
+                    .map_err(|error| error.to_string())
+            };
+            if let Err(error) = saved {
+                message = Some(error);
                 failed.insert(key);
             }
         }
         let count = failed.len();
         self.changed = failed;
         (count, message)
+    }
+}
+
+/// The baseline of `key` as its file has it; empty when there is none, or none that can be used.
+fn from_disk(
+    directory: &Path,
+    key: &Key,
+    untouchable: &mut BTreeSet<PathBuf>,
+    now_s: i64,
+) -> Baseline {
+    let empty = Baseline::new(key.clone(), now_s);
+    let path = directory.join(file::file_name(&empty));
+    match path.exists().then(|| file::load(&path)) {
+        Some(Ok(baseline)) if baseline.key == *key => baseline,
+        None => empty,
+        Some(outcome) => {
+            let reason = outcome.err().map_or_else(
+                || "it is another workload's".to_owned(),
+                |error| error.to_string(),
+            );
+            tracing::error!(path = %path.display(), %reason, "A baseline file cannot be used and is left as it is; its workload learns anew, unsaved.");
+            untouchable.insert(path);
+            empty
+        }
     }
 }
 
@@ -115,9 +180,13 @@ mod tests {
     use super::*;
 
     fn key() -> Key {
+        named("w")
+    }
+
+    fn named(workload: &str) -> Key {
         Key {
             namespace: "docker".into(),
-            workload: "w".into(),
+            workload: workload.into(),
             container: "w".into(),
             image_digest: "sha256:1".into(),
         }
@@ -142,5 +211,37 @@ mod tests {
         assert_eq!(baselines.save(now + SAVE_PERIOD), (0, None));
         let (again, _) = Baselines::load(&inside, now);
         assert_eq!(again.get(&key()), baselines.get(&key()));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_left_it_comes_back_from_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        let now = Instant::now();
+        let (mut baselines, _) = Baselines::load(directory.path(), now);
+        baselines.of(&named("first"), 7);
+        for number in 0..HELD {
+            assert_eq!(baselines.save(now), (0, None));
+            baselines.of(&named(&number.to_string()), 8);
+        }
+        assert_eq!(baselines.iter().count(), HELD);
+        assert!(baselines.get(&named("first")).is_none());
+        assert_eq!(baselines.save(now), (0, None));
+        assert_eq!(baselines.of(&named("first"), 9).created_s, 7);
+    }
+
+    #[test]
+    fn a_file_that_became_unusable_is_not_overwritten() {
+        let directory = tempfile::tempdir().unwrap();
+        let now = Instant::now();
+        let (mut baselines, _) = Baselines::load(directory.path(), now);
+        let path = directory
+            .path()
+            .join(file::file_name(&Baseline::new(key(), 1)));
+        std::fs::write(&path, "damaged").unwrap();
+        baselines.of(&key(), 1);
+        let (failures, message) = baselines.save(now);
+        assert_eq!(failures, 1);
+        assert!(message.unwrap().contains("cannot be used"));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "damaged");
     }
 }
