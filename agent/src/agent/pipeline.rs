@@ -177,6 +177,8 @@ impl Pipeline {
         for (reason, total) in self.parts.probe.losses() {
             self.parts.metrics.events_lost_set(reason, total);
         }
+        let skipped = self.parts.probe.recursion_misses();
+        self.parts.metrics.events_lost_set("recursion", skipped);
         self.parts.metrics.scored(clock::wall_ms());
     }
 

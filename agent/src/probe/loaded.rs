@@ -1,7 +1,7 @@
 //! The loaded probe: its ring, its rows of counters, and which containers they count for.
 
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 
 use aya::Ebpf;
 use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray, PerCpuValues, Queue, RingBuf};
@@ -29,7 +29,8 @@ pub struct Probe {
     losses: PerCpuArray<MapData, u64>,
     cpus: usize,
     attachments: Vec<Attachment>,
-    _programs: Ebpf,
+    /// Dropping it detaches.
+    programs: Ebpf,
 }
 
 impl Probe {
@@ -65,7 +66,7 @@ impl Probe {
             cpus: aya::util::nr_cpus()
                 .map_err(|(_, error)| ProbeError::Refused(error.to_string()))?,
             attachments,
-            _programs: programs,
+            programs,
         })
     }
 
@@ -115,6 +116,23 @@ impl Probe {
                 (name, total)
             })
             .collect()
+    }
+
+    /// Runs that the kernel skipped because the program was already running on that CPU, over all programs since load.
+    #[must_use]
+    pub fn recursion_misses(&self) -> u64 {
+        self.programs
+            .programs()
+            .filter_map(|(_, program)| program.fd().ok())
+            .filter_map(|fd| {
+                let path = format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd());
+                let text = std::fs::read_to_string(path).ok()?;
+                let misses = text
+                    .lines()
+                    .find_map(|line| line.strip_prefix("recursion_misses:"))?;
+                misses.trim().parse::<u64>().ok()
+            })
+            .sum()
     }
 
     /// Watches a container that was there before the probe, or that the kernel side did not recognise. `cgroups` are

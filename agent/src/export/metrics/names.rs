@@ -225,10 +225,10 @@ pub(super) const EVENT_KINDS: [&str; 10] = [
 ];
 
 /// Losses in the agent that exist at 0 from the start, beside those that the probe names.
-pub(super) const AGENT_LOSSES: [&str; 2] = ["queue", "decode"];
+pub(super) const AGENT_LOSSES: [&str; 3] = ["queue", "decode", "recursion"];
 
 /// Sinks of findings that exist at 0 from the start.
 pub(super) const SINKS: [&str; 1] = ["log"];
 
 /// What the agent can go on without, at 0 from the start.
-pub(super) const DEGRADABLE: [&str; 3] = ["probe", "privileges", "state_dir"];
+pub(super) const DEGRADABLE: [&str; 5] = ["probe", "network", "capability", "docker", "state_dir"];

@@ -336,7 +336,11 @@ fn every_known_reason_source_and_kind_exists_at_0() {
         names.sort_unstable();
         names
     };
-    let lost = [&picket_ebpf::lost::NAMES[..], &["queue", "decode"]].concat();
+    let lost = [
+        &picket_ebpf::lost::NAMES[..],
+        &["queue", "decode", "recursion"],
+    ]
+    .concat();
     assert_eq!(names("events_lost_total", "reason"), sorted(lost));
     let reasons = Reason::ALL.map(Reason::name).to_vec();
     assert_eq!(names("suppressed_total", "reason"), sorted(reasons));
