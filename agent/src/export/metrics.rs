@@ -198,17 +198,6 @@ impl Metrics {
             .set(i64::from(attached));
     }
 
-    /// How full a map of the probe is.
-    pub fn map(&self, map: &'static str, entries: u64, capacity: u64) {
-        for (vec, value) in [
-            (&self.node.map_entries, entries),
-            (&self.node.map_capacity, capacity),
-        ] {
-            vec.with_label_values(&[map])
-                .set(i64::try_from(value).unwrap_or(i64::MAX));
-        }
-    }
-
     /// Whether the agent goes on without `what`.
     pub fn degraded(&self, what: &'static str, missing: bool) {
         self.node

@@ -185,18 +185,6 @@ impl Observer {
         self.setup_events
     }
 
-    /// Processes known to be alive.
-    #[must_use]
-    pub fn processes(&self) -> usize {
-        self.processes.len()
-    }
-
-    /// Live processes forgotten because there were too many.
-    #[must_use]
-    pub fn evicted_processes(&self) -> u64 {
-        self.processes.evicted()
-    }
-
     /// On whose behalf the event's process acts; counts it if that is the runtime's set-up.
     fn acting(&mut self, event: &Event) -> Option<Origin> {
         let origin = self.processes.origin(event.pid, &event.comm, event.at);

@@ -37,11 +37,7 @@ pub fn cgroup_mkdir(ctx: BtfTracePointContext) -> i32 {
                 None
             }
         });
-        if let Some(slot) = slot
-            && WATCHED.insert(&id, &slot, 0).is_err()
-        {
-            emit::count_loss(lost::WATCHED_FULL);
-        }
+        let slot = slot.filter(|slot| entered(id, slot));
         report(
             kind::CGROUP_MKDIR,
             id,
@@ -115,6 +111,20 @@ fn taken(id: u64) -> Option<Slot> {
             None
         }
     }
+}
+
+/// Enters a cgroup among the watched. Where there is no room, a row taken for it is free again.
+#[inline(always)]
+fn entered(id: u64, slot: &Slot) -> bool {
+    if WATCHED.insert(&id, slot, 0).is_ok() {
+        return true;
+    }
+    emit::count_loss(lost::WATCHED_FULL);
+    if slot.container == id {
+        // There is room for every row there is.
+        let _ = FREE_ROWS.push(slot.row, 0);
+    }
+    false
 }
 
 /// Whether the directory's name ends in a container id: `<64 hex>` or `<64 hex>.scope`, as every runtime writes it.

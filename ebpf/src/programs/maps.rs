@@ -1,4 +1,4 @@
-//! Every map: what it holds, who writes, who reads, what happens when it is full.
+//! The maps, but for the two that `watch.rs` keeps to itself: what each holds, who writes, who reads, what happens when it is full.
 
 use aya_ebpf::{
     btf_maps,

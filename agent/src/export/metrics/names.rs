@@ -103,16 +103,6 @@ pub(super) const PROBE_ATTACHED: Family = family(
     "Whether a hook of the probe is attached.",
     &["probe"],
 );
-pub(super) const MAP_ENTRIES: Family = family(
-    "picket_map_entries",
-    "Entries in a map of the probe.",
-    &["map"],
-);
-pub(super) const MAP_CAPACITY: Family = family(
-    "picket_map_capacity",
-    "Entries that a map of the probe has room for.",
-    &["map"],
-);
 pub(super) const LAST_SCORED: Family = family(
     "picket_last_scored_timestamp_seconds",
     "Unix time of the last pass over the counters; 0 before the first.",

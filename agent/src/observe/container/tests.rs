@@ -258,7 +258,7 @@ fn the_phases_follow_what_the_server_does() {
     assert_eq!(feed.observer.phase(), Phase::Serve);
     feed.act(10, Action::Exit { status: 0 });
     assert_eq!(feed.observer.phase(), Phase::Stop);
-    assert_eq!(feed.observer.processes(), 0);
+    assert_eq!(feed.observer.processes.len(), 0);
 }
 
 #[test]
