@@ -7,16 +7,19 @@ mod kernel;
 mod mounts;
 mod place;
 mod privileges;
+mod probe;
 mod runtimes;
 
 use serde::Serialize;
 
 use crate::config::Config;
+use crate::probe::{MapSize, ProbeError, Trial};
 
 pub use host::Host;
+pub use probe::ProgramReport;
 
-/// Tries to load the probe's programs; one entry for each, with the kernel's reason where it refused.
-pub type ProbeTrial = fn() -> Vec<(String, Result<(), String>)>;
+/// Tries to load the probe for so many containers; [`crate::probe::trial`] but in tests.
+pub type ProbeTrial = fn(u32) -> Result<Trial, ProbeError>;
 
 /// How a check ended. Ordered by how bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -90,6 +93,10 @@ pub struct Report {
     pub can_run: bool,
     /// Every check, in a fixed order.
     pub checks: Vec<Line>,
+    /// The probe's programs; empty where they were not tried.
+    pub programs: Vec<ProgramReport>,
+    /// The probe's maps; empty where they were not made.
+    pub maps: Vec<MapSize>,
 }
 
 /// Checks `host` for an agent with this configuration. `trial` is left out where nothing shall be loaded.
@@ -98,42 +105,23 @@ pub fn check(host: &Host, config: &Config, trial: Option<ProbeTrial>) -> Report 
     let mut checks = kernel::check(host);
     checks.extend(privileges::check(host));
     checks.extend(mounts::check(host));
+    let (mut programs, mut maps) = (Vec::new(), Vec::new());
     if let Some(trial) = trial {
-        checks.extend(load(&trial()));
+        let trial = trial(config.max_containers);
+        checks.extend(probe::check(&trial));
+        if let Ok(trial) = trial {
+            programs = probe::programs(&trial);
+            maps = trial.maps;
+        }
     }
     checks.extend(runtimes::check(host, config));
     checks.extend(place::check(host, config));
     Report {
         can_run: checks.iter().all(|line| line.level < Level::Fail),
         checks,
+        programs,
+        maps,
     }
-}
-
-/// A program that the kernel refuses costs what it would have seen; only when it refuses all is there nothing left.
-fn load(trial: &[(String, Result<(), String>)]) -> Vec<Line> {
-    if trial.is_empty() {
-        return vec![Line::fail(
-            "probe",
-            "this binary was built without a probe",
-            "build it with `cargo xtask build`",
-        )];
-    }
-    let level = match trial.iter().any(|(_, result)| result.is_ok()) {
-        true => Level::Warn,
-        false => Level::Fail,
-    };
-    trial
-        .iter()
-        .map(|(name, result)| match result {
-            Ok(()) => Line::ok(&format!("probe {name}"), "the kernel loads it"),
-            Err(cause) => Line::new(
-                level,
-                &format!("probe {name}"),
-                format!("the kernel refuses it: {cause}"),
-                "see the kernel and capability lines above; the agent goes on without it",
-            ),
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -8,9 +8,12 @@ mod counters;
 mod decode;
 mod load;
 mod loaded;
+mod memory;
 mod offsets;
+pub mod programs;
 
 pub use counters::Totals;
 pub use decode::{CgroupChange, DecodeError, Record};
-pub use load::{Attachment, ProbeError, Settings, trial};
+pub use load::{Attachment, ProbeError, Settings, Trial, trial};
 pub use loaded::{Probe, Row};
+pub use memory::MapSize;

@@ -11,26 +11,8 @@ use crate::config::Config;
 use crate::export::metrics::Metrics;
 use crate::export::ocsf::Host;
 use crate::export::view::{Degraded, ProbeView, Status};
+use crate::probe::programs::{self, Part};
 use crate::probe::{Attachment, Probe};
-
-/// Hooks without which processes cannot be followed: the rest of the evidence hangs on them.
-const ESSENTIAL: [&str; 4] = [
-    "cgroup_mkdir",
-    "sched_process_fork",
-    "sched_process_exec",
-    "sys_exit",
-];
-
-/// Hooks of the network.
-const NETWORK: [&str; 7] = [
-    "inet_sock_set_state",
-    "connect4",
-    "connect6",
-    "sendmsg4",
-    "sendmsg6",
-    "skb_ingress",
-    "skb_egress",
-];
 
 /// The agent's own state.
 pub struct Health {
@@ -68,7 +50,7 @@ impl Health {
         }
         let missing = |network: bool| -> Vec<&Attachment> {
             let all = probe.attachments().iter().filter(|it| it.error.is_some());
-            all.filter(|it| NETWORK.contains(&it.probe) == network)
+            all.filter(|it| is_part(it.probe, Part::Network) == network)
                 .collect()
         };
         for (what, unseen, missing) in [
@@ -99,7 +81,7 @@ impl Health {
         self.status
             .probes
             .iter()
-            .all(|probe| probe.attached || !ESSENTIAL.contains(&probe.name.as_str()))
+            .all(|probe| probe.attached || !is_part(&probe.name, Part::Essential))
     }
 
     /// Takes up whether the capabilities were dropped.
@@ -163,6 +145,10 @@ impl Health {
             ..self.status.clone()
         }
     }
+}
+
+fn is_part(probe: &str, part: Part) -> bool {
+    programs::named(probe).is_some_and(|program| program.part == part)
 }
 
 /// The first line of a small file; empty when there is none.

@@ -15,6 +15,8 @@ use caps::Capability;
 use tempfile::TempDir;
 
 use super::*;
+use crate::probe::Attachment;
+use crate::probe::programs::PROGRAMS;
 
 const MOUNTS: &str = "\
 25 30 0:23 / /proc rw,relatime shared:14 - proc proc rw
@@ -317,30 +319,70 @@ fn an_address_in_use_is_warned_unless_an_agent_runs() {
     );
 }
 
+/// A trial in which only these programs are refused.
+fn refusing(refused: &[&str]) -> Result<Trial, ProbeError> {
+    let programs = PROGRAMS.iter().map(|program| Attachment {
+        probe: program.name,
+        error: refused
+            .contains(&program.name)
+            .then(|| "no such hook".to_owned()),
+    });
+    Ok(Trial {
+        programs: programs.collect(),
+        idle: Vec::new(),
+        maps: vec![MapSize {
+            name: "ROW".to_owned(),
+            kind: "percpu_array",
+            entries: 128,
+            entry_bytes: 4,
+            per_cpu: true,
+            kernel_bytes: 3 << 20,
+        }],
+    })
+}
+
 #[test]
-fn a_refused_program_warns_and_all_refused_fail() {
+fn each_program_says_what_it_serves_and_what_is_lost_without_it() {
     let (_dir, host) = machine();
-    let trials: [(ProbeTrial, &str, Level); 3] = [
-        (
-            || {
-                vec![
-                    ("exec".to_owned(), Ok(())),
-                    ("net".to_owned(), Err("no".to_owned())),
-                ]
-            },
-            "probe net",
-            Level::Warn,
-        ),
-        (
-            || vec![("exec".to_owned(), Err("no".to_owned()))],
-            "probe exec",
-            Level::Fail,
-        ),
-        (Vec::new, "probe", Level::Fail),
-    ];
-    for (trial, what, level) in trials {
-        let report = check(&host, &config(), Some(trial));
-        assert_eq!(line(&report, what).level, level);
-        assert_eq!(report.can_run, level != Level::Fail);
+    let report = check(&host, &config(), Some(|_| refusing(&["connect6"])));
+    assert!(report.can_run);
+    for program in PROGRAMS {
+        let line = line(&report, &format!("probe {}", program.name));
+        let refused = program.name == "connect6";
+        assert_eq!(line.level == Level::Warn, refused);
+        assert!(line.finding.contains(program.serves), "{line:?}");
+        assert!(line.finding.contains(program.without), "{line:?}");
+        assert_eq!(line.finding.contains("no such hook"), refused);
     }
+    let names: Vec<_> = report.programs.iter().map(|it| it.name).collect();
+    let all: Vec<_> = PROGRAMS.iter().map(|it| it.name).collect();
+    assert_eq!(names, all);
+    let refused = report.programs.iter().filter(|it| !it.loads);
+    assert_eq!(refused.map(|it| it.name).collect::<Vec<_>>(), ["connect6"]);
+    assert!(line(&report, "probe maps").finding.contains("3 MiB"));
+}
+
+#[test]
+fn without_an_essential_program_the_probe_cannot_run() {
+    let (_dir, host) = machine();
+    let report = check(&host, &config(), Some(|_| refusing(&["sys_exit"])));
+    assert_eq!(line(&report, "probe sys_exit").level, Level::Fail);
+    assert!(!report.can_run);
+
+    let report = check(&host, &config(), Some(|_| Err(ProbeError::NotBuilt)));
+    assert_eq!(line(&report, "probe").level, Level::Fail);
+    assert!(!report.can_run && report.programs.is_empty());
+}
+
+#[test]
+fn a_program_that_nothing_attaches_is_named() {
+    let (_dir, host) = machine();
+    let trial: ProbeTrial = |_| {
+        refusing(&[]).map(|trial| Trial {
+            idle: vec!["forgotten".to_owned()],
+            ..trial
+        })
+    };
+    let report = check(&host, &config(), Some(trial));
+    assert_eq!(line(&report, "probe forgotten").level, Level::Warn);
 }

@@ -86,6 +86,8 @@ mod tests {
                 line(Level::Warn, "user", "be root"),
                 line(Level::Fail, "btf", "get it"),
             ],
+            programs: Vec::new(),
+            maps: Vec::new(),
         };
         assert_eq!(
             to_text(&report),

@@ -9,33 +9,14 @@ use aya::{Ebpf, EbpfLoader};
 use thiserror::Error;
 
 use super::btf::{Btf, BtfError};
+use super::memory::{self, MapSize};
+use super::programs::{self, Hook, PROGRAMS};
 use super::{calls, offsets};
 
 /// Where the kernel shows its type information.
 const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/picket-ebpf"));
-
-/// Programs on tracepoints, by their tracepoint's name.
-const TRACEPOINTS: [&str; 7] = [
-    "cgroup_mkdir",
-    "cgroup_rmdir",
-    "sched_process_fork",
-    "sched_process_exec",
-    "sched_process_exit",
-    "sys_exit",
-    "inet_sock_set_state",
-];
-
-/// Programs on the root of the cgroup v2 hierarchy.
-const CGROUP_HOOKS: [&str; 6] = [
-    "connect4",
-    "connect6",
-    "sendmsg4",
-    "sendmsg6",
-    "skb_ingress",
-    "skb_egress",
-];
 
 /// What the probe needs to know.
 #[derive(Clone, Debug)]
@@ -121,9 +102,12 @@ pub(super) fn attach_all(
 ) -> Result<Vec<Attachment>, ProbeError> {
     let btf = aya::Btf::from_sys_fs().map_err(|error| ProbeError::Refused(error.to_string()))?;
     let mut attachments = Vec::new();
-    for probe in TRACEPOINTS.into_iter().chain(CGROUP_HOOKS) {
-        let error = attach(programs, probe, &btf, cgroup).err();
-        attachments.push(Attachment { probe, error });
+    for program in PROGRAMS {
+        let error = attach(programs, program, &btf, cgroup).err();
+        attachments.push(Attachment {
+            probe: program.name,
+            error,
+        });
     }
     Ok(attachments)
 }
@@ -131,60 +115,76 @@ pub(super) fn attach_all(
 /// Loads one program and, with a cgroup given, attaches it.
 fn attach(
     programs: &mut Ebpf,
-    probe: &str,
+    row: &programs::Program,
     btf: &aya::Btf,
     cgroup: Option<&File>,
 ) -> Result<(), String> {
     let program = programs
-        .program_mut(probe)
+        .program_mut(row.name)
         .ok_or("the object has no such program")?;
-    let result = match program {
-        Program::BtfTracePoint(program) => program.load(probe, btf).and_then(|()| match cgroup {
-            Some(_) => program.attach().map(drop),
-            None => Ok(()),
-        }),
-        Program::CgroupSockAddr(program) => program.load().and_then(|()| match cgroup {
-            Some(cgroup) => program.attach(cgroup, CgroupAttachMode::Single).map(drop),
-            None => Ok(()),
-        }),
-        Program::CgroupSkb(program) => program.load().and_then(|()| match cgroup {
-            Some(cgroup) => {
-                let direction = if probe == "skb_ingress" {
-                    CgroupSkbAttachType::Ingress
-                } else {
-                    CgroupSkbAttachType::Egress
-                };
-                program
-                    .attach(cgroup, direction, CgroupAttachMode::Single)
-                    .map(drop)
-            }
-            None => Ok(()),
-        }),
-        _ => return Err("the program is of an unexpected type".to_owned()),
+    let result = match (program, row.hook) {
+        (Program::BtfTracePoint(program), Hook::Tracepoint(name)) => {
+            program.load(name, btf).and_then(|()| match cgroup {
+                Some(_) => program.attach().map(drop),
+                None => Ok(()),
+            })
+        }
+        (Program::CgroupSockAddr(program), Hook::Socket(_)) => {
+            program.load().and_then(|()| match cgroup {
+                Some(cgroup) => program.attach(cgroup, CgroupAttachMode::Single).map(drop),
+                None => Ok(()),
+            })
+        }
+        (Program::CgroupSkb(program), Hook::Ingress | Hook::Egress) => {
+            program.load().and_then(|()| match cgroup {
+                Some(cgroup) => {
+                    let direction = match row.hook {
+                        Hook::Ingress => CgroupSkbAttachType::Ingress,
+                        _ => CgroupSkbAttachType::Egress,
+                    };
+                    program
+                        .attach(cgroup, direction, CgroupAttachMode::Single)
+                        .map(drop)
+                }
+                None => Ok(()),
+            })
+        }
+        _ => return Err("the program is of another type than its hook".to_owned()),
     };
     result.map_err(|error| chain(&error))
 }
 
-/// Loads every program without attaching any: what `picket check` asks. The result names each program.
-#[must_use]
-pub fn trial() -> Vec<(String, Result<(), String>)> {
+/// What [`trial`] found.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// Each program, and why it is refused where it is.
+    pub programs: Vec<Attachment>,
+    /// Programs of the object that nothing attaches: a mistake in this agent.
+    pub idle: Vec<String>,
+    /// The maps.
+    pub maps: Vec<MapSize>,
+}
+
+/// Makes the maps and loads every program without attaching any: what `picket check` asks.
+///
+/// # Errors
+///
+/// When nothing can be loaded at all.
+pub fn trial(rows: u32) -> Result<Trial, ProbeError> {
     let settings = Settings {
         cgroup_root: PathBuf::new(),
-        rows: 1,
+        rows,
     };
-    let outcome = load_object(&settings).and_then(|mut programs| attach_all(&mut programs, None));
-    match outcome {
-        Ok(attachments) => attachments
-            .into_iter()
-            .map(|attachment| {
-                (
-                    attachment.probe.to_owned(),
-                    attachment.error.map_or(Ok(()), Err),
-                )
-            })
-            .collect(),
-        Err(error) => vec![("probe".to_owned(), Err(error.to_string()))],
-    }
+    let mut object = load_object(&settings)?;
+    let idle = object
+        .programs()
+        .filter(|(name, _)| programs::named(name).is_none())
+        .map(|(name, _)| name.to_owned());
+    Ok(Trial {
+        idle: idle.collect(),
+        maps: memory::sizes(&object),
+        programs: attach_all(&mut object, None)?,
+    })
 }
 
 /// An error and its causes in one line; the verifier's log only by its first and last lines.
