@@ -3,6 +3,10 @@
 //! Everything here is plain `#[repr(C)]` data without implicit padding, so that both sides agree byte for byte.
 #![no_std]
 
+mod evidence;
+
+pub use evidence::*;
+
 /// Cells of a container's row: one per system call number.
 pub const CALLS: usize = 512;
 /// Cell of 32-bit (compat) calls, whose numbers mean something else.
@@ -19,6 +23,9 @@ pub const fn cell(number: u64) -> usize {
         CALL_OTHER
     }
 }
+
+/// Cells of a container's io_uring operations.
+pub const URING_OPS: usize = 64;
 
 /// Rows (watched containers) in the default build; the agent may set another number at load.
 pub const ROWS: u32 = 128;
@@ -64,10 +71,16 @@ pub struct Row {
     pub connects: u32,
     /// Threads and processes created.
     pub clones: u32,
+    /// Attempts to connect that failed.
+    pub connects_failed: u32,
     /// Events that could not be delivered.
     pub lost: u32,
-    /// Keeps the layout free of implicit padding.
-    pub _pad: u32,
+    /// Bytes read from files, by [`file_class`].
+    pub file_read: [u64; file_class::COUNT],
+    /// Bytes written to files, by [`file_class`].
+    pub file_written: [u64; file_class::COUNT],
+    /// Operations submitted to io_uring, by opcode; the last cell holds all beyond.
+    pub uring: [u32; URING_OPS],
     /// Calls returned, by [`cell`].
     pub calls: [u32; CALLS],
     /// Of these, calls that returned an error.
@@ -139,6 +152,22 @@ pub mod kind {
     pub const PRIVILEGED: u32 = 9;
     /// [`StdioEvent`](super::StdioEvent).
     pub const STDIO: u32 = 10;
+    /// [`NameEvent`](super::NameEvent).
+    pub const NAME: u32 = 11;
+    /// [`DnsEvent`](super::DnsEvent).
+    pub const DNS: u32 = 12;
+    /// [`TlsEvent`](super::TlsEvent).
+    pub const TLS: u32 = 13;
+    /// [`OutcomeEvent`](super::OutcomeEvent).
+    pub const OUTCOME: u32 = 14;
+    /// [`BindEvent`](super::BindEvent).
+    pub const BIND: u32 = 15;
+    /// [`SocketEvent`](super::SocketEvent).
+    pub const SOCKET: u32 = 16;
+    /// [`UnixEvent`](super::UnixEvent).
+    pub const UNIX: u32 = 17;
+    /// [`SequenceEvent`](super::SequenceEvent).
+    pub const SEQUENCE: u32 = 18;
 }
 
 /// What every event begins with.
@@ -185,10 +214,8 @@ pub struct ForkEvent {
 
 /// [`ExecEvent::flags`]: the parent is outside the container.
 pub const EXEC_PARENT_OUTSIDE: u32 = 1;
-/// [`ExecEvent::flags`]: the executable has no name on disk any more.
-pub const EXEC_UNLINKED: u32 = 2;
-/// [`ExecEvent::flags`]: the executable is a memfd.
-pub const EXEC_MEMFD: u32 = 4;
+/// [`ExecEvent::flags`]: standard input, output or error is an internet socket.
+pub const EXEC_STDIO_SOCKET: u32 = 2;
 /// [`ExecEvent::flags`]: arguments were longer than carried.
 pub const EXEC_ARGV_CUT: u32 = 8;
 
@@ -208,10 +235,12 @@ pub struct ExecEvent {
     pub filename_len: u32,
     /// Bytes of `argv`.
     pub argv_len: u32,
-    /// Always 0.
-    pub _pad: u32,
+    /// `PLACE_` flags of the executable.
+    pub place: u32,
     /// The executable's path.
     pub exe: PathParts,
+    /// The working directory.
+    pub cwd: PathParts,
     /// What was given to `execve`, NUL-terminated.
     pub filename: [u8; NAME_BYTES],
     /// Arguments, each NUL-terminated.
@@ -251,8 +280,14 @@ pub struct PathParts {
 pub const ACCESS_READ: u32 = 0;
 /// [`OpenEvent::access`]: writing.
 pub const ACCESS_WRITE: u32 = 1;
+/// [`OpenEvent::access`]: mapped as code.
+pub const ACCESS_MAP_CODE: u32 = 2;
+/// [`OpenEvent::access`]: mapped so that stores change the file.
+pub const ACCESS_MAP_WRITE: u32 = 3;
+/// [`OpenEvent::access`]: changed through its descriptor (ftruncate, fchmod, futimens); `flags` is the call's number.
+pub const ACCESS_CHANGE: u32 = 4;
 
-/// A file opened for the first time by this container in this epoch. Sent only as long as its path needs.
+/// A file used for the first time in this way by this container in this epoch. Sent only as long as its path needs.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct OpenEvent {
@@ -260,8 +295,14 @@ pub struct OpenEvent {
     pub header: Header,
     /// `ACCESS_` constant.
     pub access: u32,
-    /// Always 0.
-    pub _pad: u32,
+    /// Flags the file was opened with.
+    pub flags: u32,
+    /// `PLACE_` flags.
+    pub place: u32,
+    /// Device number of the file system.
+    pub device: u32,
+    /// Inode number.
+    pub inode: u64,
     /// The file's path; its `bytes` may be cut short by the record's end.
     pub path: PathParts,
 }
@@ -360,12 +401,13 @@ pub const CALL_PRIVILEGED: u8 = 2;
 /// The call duplicates a descriptor.
 pub const CALL_DUPLICATES: u8 = 4;
 
-const _: () = assert!(size_of::<Row>() == 56 + 8 * CALLS);
+const _: () = assert!(size_of::<Row>() == 56 + 16 * file_class::COUNT + 4 * URING_OPS + 8 * CALLS);
 const _: () = assert!(size_of::<Slot>() == 16);
 const _: () = assert!(size_of::<SeenKey>() == 40);
 const _: () = assert!(size_of::<Header>() == 40);
 const _: () = assert!(size_of::<PathParts>() == 8 + PATH_BYTES);
-const _: () = assert!(size_of::<ExecEvent>() == 40 + 24 + 8 + PATH_BYTES + NAME_BYTES + ARGV_BYTES);
+const _: () =
+    assert!(size_of::<ExecEvent>() == 40 + 24 + 2 * (8 + PATH_BYTES) + NAME_BYTES + ARGV_BYTES);
 
 #[cfg(not(target_arch = "bpf"))]
 mod pod {

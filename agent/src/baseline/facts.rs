@@ -162,10 +162,15 @@ impl FactSet {
 #[must_use]
 pub const fn cap(family: Family) -> usize {
     match family {
-        Family::FileRead | Family::FileWrite => 2048,
-        Family::Executable | Family::Syscall => 512,
-        Family::Endpoint => 256,
-        Family::Listener | Family::Privileged => 64,
+        Family::FileRead | Family::FileWrite | Family::FileChange | Family::FileAttempt => 2048,
+        Family::Sequence => 4096,
+        Family::Executable | Family::Syscall | Family::CodeMap | Family::DnsName => 512,
+        Family::Endpoint | Family::TlsName | Family::Outcome | Family::UnixSocket => 256,
+        Family::Listener
+        | Family::Privileged
+        | Family::Device
+        | Family::Socket
+        | Family::IoUring => 64,
     }
 }
 

@@ -163,16 +163,22 @@ fn spellings(sighting: &Sighting) -> Vec<&str> {
     let value = sighting.fact.value.as_str();
     let mut texts = vec![value];
     match sighting.fact.family {
-        Family::Executable => {
+        Family::Executable | Family::Device => {
             let exe = value.split(" <- ").next().unwrap_or(value);
             texts.push(exe);
             texts.extend(exe.split(' ').next());
         }
-        Family::FileRead | Family::FileWrite => texts.push(&sighting.raw),
+        Family::FileRead | Family::FileWrite | Family::CodeMap => texts.push(&sighting.raw),
+        Family::FileChange | Family::FileAttempt | Family::UnixSocket | Family::Outcome => {
+            texts.extend(value.split(' ').nth(1));
+        }
+        Family::DnsName | Family::TlsName | Family::Sequence => {}
         Family::Endpoint | Family::Listener => {
             texts.extend(value.split_once(' ').map(|(_, address)| address));
         }
-        Family::Syscall | Family::Privileged => texts.extend(value.split(' ').next()),
+        Family::Syscall | Family::Privileged | Family::Socket | Family::IoUring => {
+            texts.extend(value.split(' ').next());
+        }
     }
     texts
 }

@@ -3,8 +3,10 @@
 //! Danger is in nats like surprise, so the two add up to the score: one nat more makes a finding count as if it had
 //! been e times as surprising. The values are judgements about what a model server has no business doing.
 
+mod profiles;
+
 use super::finding::{Class, Severity};
-use super::technique::{self as t, Known};
+use super::technique::Known;
 use crate::observe::fact::{Family, Origin, Phase, Sighting};
 
 /// Kind of behaviour, as far as danger goes.
@@ -40,6 +42,28 @@ pub enum Category {
     Privileged,
     /// A system call was used that is not part of every program's life.
     Syscall,
+    /// A credential file, or something that leads out of the container, was looked for and not got.
+    Probe,
+    /// Something that leads out of the container was opened.
+    EscapePath,
+    /// A program was asked for that does not exist or may not be run.
+    FailedExec,
+    /// A file that did not come with the image was mapped as code.
+    ForeignCode,
+    /// A program opened a GPU that it never used.
+    Device,
+    /// A socket was made that sees or forges packets.
+    RawSocket,
+    /// A UNIX socket was contacted.
+    UnixSocket,
+    /// A name was asked of DNS.
+    DnsName,
+    /// A TLS server was asked for by name.
+    TlsName,
+    /// A file was renamed, removed, cut or changed otherwise.
+    FileChange,
+    /// An io_uring operation was used.
+    IoUring,
 }
 
 /// What is known about a category.
@@ -70,6 +94,7 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         Family::Endpoint | Family::Listener if marks.loopback => Category::Loopback,
         Family::Endpoint => Category::Endpoint,
         Family::Listener => Category::Listener,
+        Family::FileWrite if marks.escape_path => Category::EscapePath,
         Family::FileWrite if marks.model_file => Category::ModelWrite,
         Family::FileWrite if marks.code_path => Category::CodeWrite,
         Family::FileWrite if marks.secret_file => Category::SecretWrite,
@@ -78,12 +103,33 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         }
         Family::FileWrite if marks.scratch => Category::ScratchWrite,
         Family::FileWrite => Category::FileWrite,
+        Family::FileRead if marks.escape_path => Category::EscapePath,
         Family::FileRead if marks.secret_file => Category::SecretRead,
         Family::FileRead if marks.model_file && sighting.phase == Phase::Serve => {
             Category::ModelRead
         }
         Family::FileRead => return None,
         Family::Privileged => Category::Privileged,
+        Family::FileChange if marks.model_file => Category::ModelWrite,
+        Family::FileChange if marks.code_path => Category::CodeWrite,
+        Family::FileChange if marks.secret_file => Category::SecretWrite,
+        Family::FileChange if marks.scratch => Category::ScratchWrite,
+        Family::FileChange => Category::FileChange,
+        Family::FileAttempt if marks.secret_file || marks.escape_path => Category::Probe,
+        Family::FileAttempt if sighting.fact.value.starts_with("exec ") => Category::FailedExec,
+        Family::FileAttempt => return None,
+        Family::CodeMap if marks.fileless || marks.not_from_image => Category::ForeignCode,
+        Family::CodeMap => return None,
+        Family::Device => Category::Device,
+        Family::Socket if marks.raw_socket => Category::RawSocket,
+        Family::Socket => return None,
+        Family::UnixSocket if marks.escape_path => Category::EscapePath,
+        Family::UnixSocket => Category::UnixSocket,
+        Family::DnsName => Category::DnsName,
+        Family::TlsName => Category::TlsName,
+        Family::IoUring => Category::IoUring,
+        // How attempts end, and call sequences, are evidence to be weighed together with other evidence, not alone.
+        Family::Outcome | Family::Sequence => return None,
         Family::Syscall if is_common_syscall(&sighting.fact.value) => return None,
         // Calls are counted per container: beside a command of the runtime's they may be the server's or the command's,
         // and the command itself is reported.
@@ -139,152 +185,35 @@ impl Category {
     #[must_use]
     pub const fn profile(self) -> &'static Profile {
         match self {
-            Self::Shell => &SHELL,
-            Self::Dropped => &DROPPED,
-            Self::Executable => &EXECUTABLE,
-            Self::Endpoint => &ENDPOINT,
-            Self::Loopback => &LOOPBACK,
-            Self::Listener => &LISTENER,
-            Self::ModelWrite => &MODEL_WRITE,
-            Self::ModelRead => &MODEL_READ,
-            Self::CodeWrite => &CODE_WRITE,
-            Self::SecretRead => &SECRET_READ,
-            Self::SecretWrite => &SECRET_WRITE,
-            Self::FileWrite => &FILE_WRITE,
-            Self::ScratchWrite => &SCRATCH_WRITE,
-            Self::Privileged => &PRIVILEGED,
-            Self::Syscall => &SYSCALL,
+            Self::Shell => &profiles::SHELL,
+            Self::Dropped => &profiles::DROPPED,
+            Self::Executable => &profiles::EXECUTABLE,
+            Self::Endpoint => &profiles::ENDPOINT,
+            Self::Loopback => &profiles::LOOPBACK,
+            Self::Listener => &profiles::LISTENER,
+            Self::ModelWrite => &profiles::MODEL_WRITE,
+            Self::ModelRead => &profiles::MODEL_READ,
+            Self::CodeWrite => &profiles::CODE_WRITE,
+            Self::SecretRead => &profiles::SECRET_READ,
+            Self::SecretWrite => &profiles::SECRET_WRITE,
+            Self::FileWrite => &profiles::FILE_WRITE,
+            Self::ScratchWrite => &profiles::SCRATCH_WRITE,
+            Self::Privileged => &profiles::PRIVILEGED,
+            Self::Syscall => &profiles::SYSCALL,
+            Self::Probe => &profiles::PROBE,
+            Self::EscapePath => &profiles::ESCAPE_PATH,
+            Self::FailedExec => &profiles::FAILED_EXEC,
+            Self::ForeignCode => &profiles::FOREIGN_CODE,
+            Self::Device => &profiles::DEVICE,
+            Self::RawSocket => &profiles::RAW_SOCKET,
+            Self::UnixSocket => &profiles::UNIX_SOCKET,
+            Self::DnsName => &profiles::DNS_NAME,
+            Self::TlsName => &profiles::TLS_NAME,
+            Self::FileChange => &profiles::FILE_CHANGE,
+            Self::IoUring => &profiles::IO_URING,
         }
     }
 }
-
-const SHELL: Profile = Profile {
-    class: Class::Process,
-    danger: 8.2,
-    why: "a shell runs whatever it is told",
-    techniques: &[t::UNIX_SHELL, t::ATLAS_SCRIPTING],
-    next_step: "Read the command line and the parents; look for the request or the model load at that second in the \
-                server's log. If nobody meant it, isolate the container and keep it for inspection.",
-};
-
-const DROPPED: Profile = Profile {
-    class: Class::Process,
-    danger: 8.7,
-    why: "programs come with the image, and what is run from a scratch place was brought in",
-    techniques: &[t::TOOL_TRANSFER, t::SCRIPTING, t::ATLAS_SCRIPTING],
-    next_step: "Copy the file before it is removed, find the process that wrote it, and look at its connections.",
-};
-
-const EXECUTABLE: Profile = Profile {
-    class: Class::Process,
-    danger: 7.7,
-    why: "a server that starts a new program may be under someone else's control",
-    techniques: &[t::SCRIPTING, t::ATLAS_SCRIPTING],
-    next_step: "Read the command line and the parents; check whether the file belongs to the image and whether a \
-                release explains it.",
-};
-
-const ENDPOINT: Profile = Profile {
-    class: Class::Network,
-    danger: 7.7,
-    why: "a model server talks to few peers; a new one may receive data or give commands",
-    techniques: &[
-        t::APPLICATION_PROTOCOL,
-        t::EXFILTRATION,
-        t::ATLAS_EXFILTRATION,
-    ],
-    next_step: "Find out who owns the address and which process opened the connection; compare the bytes sent with \
-                the size of the model and of the requests.",
-};
-
-const LOOPBACK: Profile = Profile {
-    class: Class::Network,
-    danger: 2.5,
-    why: "it does not leave the container",
-    techniques: &[],
-    next_step: "Find the process that listens on that port inside the container.",
-};
-
-const LISTENER: Profile = Profile {
-    class: Class::Network,
-    danger: 7.7,
-    why: "a new open port may be a way in",
-    techniques: &[t::ODD_PORT],
-    next_step: "Find the process that listens and whether the port can be reached from outside the pod.",
-};
-
-const MODEL_WRITE: Profile = Profile {
-    class: Class::Model,
-    danger: 9.5,
-    why: "weights that change in place change what the model does",
-    techniques: &[t::DATA_MANIPULATION, t::ATLAS_MANIPULATE_MODEL],
-    next_step: "Compare the file's hash with the registry's; if no roll-out explains the write, stop serving from \
-                this replica and restore the file.",
-};
-
-const MODEL_READ: Profile = Profile {
-    class: Class::Model,
-    danger: 3.8,
-    why: "weights are read once at load; a later read may be a copy in the making",
-    techniques: &[t::LOCAL_DATA, t::ATLAS_COLLECT_MODEL],
-    next_step: "Check whether a reload was asked for; otherwise compare the bytes sent since with the file's size.",
-};
-
-const CODE_WRITE: Profile = Profile {
-    class: Class::File,
-    danger: 8.0,
-    why: "what is written there is run by other programs",
-    techniques: &[t::EVENT_TRIGGERED],
-    next_step: "Look at the file's content; remove it before the next start of the container, which would run it.",
-};
-
-const SECRET_READ: Profile = Profile {
-    class: Class::File,
-    danger: 8.0,
-    why: "the file holds credentials",
-    techniques: &[t::CREDENTIAL_FILES, t::ATLAS_CREDENTIALS],
-    next_step: "Look for connections by the same process afterwards; rotate the credential if nothing explains the read.",
-};
-
-const SECRET_WRITE: Profile = Profile {
-    class: Class::File,
-    danger: 8.0,
-    why: "credentials that are planted open a way back in",
-    techniques: &[t::CREDENTIAL_FILES, t::ATLAS_CREDENTIALS],
-    next_step: "Compare the file with the image's; remove what was added.",
-};
-
-const FILE_WRITE: Profile = Profile {
-    class: Class::File,
-    danger: 2.5,
-    why: "a file outside the known ones was written",
-    techniques: &[],
-    next_step: "Look at the file and the process that wrote it; approve the path if it is part of the service.",
-};
-
-const SCRATCH_WRITE: Profile = Profile {
-    class: Class::File,
-    danger: 0.5,
-    why: "temporary files come and go",
-    techniques: &[],
-    next_step: "Look at the file's content and whether it was run.",
-};
-
-const PRIVILEGED: Profile = Profile {
-    class: Class::Privilege,
-    danger: 8.5,
-    why: "a model server needs no privileged calls",
-    techniques: &[t::ESCAPE, t::ATLAS_ESCAPE],
-    next_step: "Find out which program made the call and whether it was refused; check the pod's capabilities.",
-};
-
-const SYSCALL: Profile = Profile {
-    class: Class::Syscall,
-    danger: 1.5,
-    why: "a new system call means code that did not run before",
-    techniques: &[t::NATIVE_API],
-    next_step: "Look at the other findings of this container around the same time.",
-};
 
 #[cfg(test)]
 mod tests {

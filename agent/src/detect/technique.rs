@@ -76,6 +76,10 @@ techniques! {
     METADATA_API = "T1552.005" "Cloud Instance Metadata API", "TA0006" "Credential Access";
     /// Reading files that are worth stealing.
     LOCAL_DATA = "T1005" "Data from Local System", "TA0009" "Collection";
+    /// Looking for files.
+    FILE_DISCOVERY = "T1083" "File and Directory Discovery", "TA0007" "Discovery";
+    /// Talking through DNS.
+    DNS_PROTOCOL = "T1071.004" "DNS", "TA0011" "Command and Control";
     /// Programs and data brought in.
     TOOL_TRANSFER = "T1105" "Ingress Tool Transfer", "TA0011" "Command and Control";
     /// Talking to a command server.

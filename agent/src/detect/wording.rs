@@ -86,6 +86,24 @@ pub fn novelty_title(category: Category, sighting: &Sighting) -> String {
         Category::FileWrite => format!("{who} wrote {raw}, which is new"),
         Category::ScratchWrite => format!("{who} wrote the temporary file {raw}, of a new kind"),
         Category::Privileged => format!("{who} made a privileged call: {raw}"),
+        Category::Probe => format!("{who} looked for {raw}"),
+        Category::EscapePath => {
+            format!("{who} reached for {raw}, which leads out of the container")
+        }
+        Category::FailedExec => format!("{who} asked for a program that it could not run: {raw}"),
+        Category::ForeignCode => format!("{who} loaded code that is not from its image: {raw}"),
+        Category::Device => format!("{who} opened {raw}, which it never used"),
+        Category::RawSocket => format!("{who} made a raw socket: {raw}"),
+        Category::UnixSocket => format!("{who} contacted the socket {raw}, which is new"),
+        Category::DnsName => {
+            format!("{who} asked DNS for {raw}, a name this workload never asked for")
+        }
+        Category::TlsName => format!("{who} asked for {raw} in TLS, which is new"),
+        Category::FileChange => format!("{who} changed a file: {raw}"),
+        Category::IoUring => format!(
+            "the io_uring operation {} was used for the first time",
+            quoted(&sighting.fact.value)
+        ),
         Category::Syscall => format!(
             "the system call {} was made for the first time",
             quoted(&sighting.fact.value)
@@ -137,6 +155,17 @@ const fn noun(family: Family) -> &'static str {
         Family::Listener => "listener",
         Family::Syscall => "system call",
         Family::Privileged => "privileged operation",
+        Family::FileChange => "changed file",
+        Family::FileAttempt => "failed attempt",
+        Family::CodeMap => "file mapped as code",
+        Family::Device => "device",
+        Family::Socket => "kind of socket",
+        Family::UnixSocket => "UNIX socket",
+        Family::Outcome => "outcome of connecting",
+        Family::DnsName => "DNS name",
+        Family::TlsName => "TLS server name",
+        Family::IoUring => "io_uring operation",
+        Family::Sequence => "call sequence",
     }
 }
 

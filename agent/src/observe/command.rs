@@ -98,10 +98,10 @@ impl Program {
             &exec.interpreter
         };
         let mut program = Self::running(exe, &exec.argv);
-        program.fileless = exec.memfd || exec.unlinked;
-        if exec.memfd {
+        program.fileless = exec.place.memfd || exec.place.unlinked;
+        if exec.place.memfd {
             "memfd".clone_into(&mut program.label);
-        } else if exec.unlinked {
+        } else if exec.place.unlinked {
             program.label.push_str(" (deleted)");
         }
         program
@@ -248,6 +248,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::observe::event::Place;
 
     fn of(exe: &str, arguments: &[&str]) -> Program {
         let argv: Vec<String> = arguments.iter().map(|&a| a.to_owned()).collect();
@@ -343,13 +344,19 @@ mod tests {
     fn programs_without_a_file_are_named_so() {
         let memfd = Program::started(&Exec {
             filename: "/proc/self/fd/3".to_owned(),
-            memfd: true,
+            place: Place {
+                memfd: true,
+                ..Place::default()
+            },
             ..Exec::default()
         });
         assert_eq!((memfd.label.as_str(), memfd.fileless), ("memfd", true));
         let deleted = Program::started(&Exec {
             filename: "/tmp/x".to_owned(),
-            unlinked: true,
+            place: Place {
+                unlinked: true,
+                ..Place::default()
+            },
             ..Exec::default()
         });
         assert_eq!(

@@ -1,17 +1,21 @@
 //! One container under observation: its events and windows in, sightings and reports out.
 
+mod calls;
+mod files;
+mod names;
+mod network;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
 
-use super::event::{Access, Action, Event, Exec, Moment, Protocol};
-use super::fact::{Fact, Family, Marks, Origin, Phase, ProcessInfo, Sighting};
+use super::event::{Access, Action, Event, Exec, Moment};
+use super::fact::{Fact, Family, Marks, Origin, Phase, Sighting};
 use super::phase::PhaseTracker;
 use super::privileged::{self, Privileged};
 use super::process::{Ended, Known, ProcessTable, Started};
-use super::window::{CallCount, Window, WindowReport};
-use super::{endpoint, features, path, syscall};
+use super::window::{Window, WindowReport};
+use super::{features, path};
 
 /// Observes one container.
 ///
@@ -81,36 +85,31 @@ impl Observer {
                 }
                 None
             }
-            Action::Open {
-                path,
-                access,
-                truncated,
-            } => {
+            Action::Open { .. }
+            | Action::OpenFailed { .. }
+            | Action::Map { .. }
+            | Action::Change { .. }
+            | Action::Memfd { .. }
+            | Action::ExecFailed { .. } => {
                 let origin = self.acting(event)?;
-                Some(self.open(event, origin, path, *access, *truncated))
+                self.file(event, origin)
             }
-            Action::Connect { protocol, peer } => {
+            Action::Dns { .. } | Action::TlsName { .. } => {
                 let origin = self.acting(event)?;
-                Some(self.connect(event, origin, *protocol, *peer))
+                self.name(event, origin)
             }
-            Action::Listen { local } => {
+            Action::Sequence { .. } => {
                 let origin = self.acting(event)?;
-                if origin == Origin::Server {
-                    self.phase.listens();
-                }
-                let endpoint = endpoint::listener(*local);
-                let marks = Marks {
-                    loopback: endpoint.loopback,
-                    ..Marks::default()
-                };
-                Some(self.sighting(
-                    event,
-                    Family::Listener,
-                    origin,
-                    endpoint.value,
-                    endpoint.raw,
-                    marks,
-                ))
+                self.sequence(event, origin)
+            }
+            Action::Connect { .. }
+            | Action::Connected { .. }
+            | Action::Listen { .. }
+            | Action::Bind { .. }
+            | Action::Socket { .. }
+            | Action::Unix { .. } => {
+                let origin = self.acting(event)?;
+                self.network(event, origin)
             }
             Action::Privileged { call, result, args } => {
                 let origin = self.acting(event)?;
@@ -146,7 +145,7 @@ impl Observer {
             .iter()
             .filter(|count| count.calls > 0)
             .filter(|count| self.reported_calls.insert((began_in, origin, count.call)))
-            .map(|count| call_sighting(count, window.end, began_in, origin))
+            .map(|count| calls::call_sighting(count, window.end, began_in, origin))
             .collect();
         WindowReport {
             end: window.end,
@@ -226,54 +225,6 @@ impl Observer {
         Some(self.sighting(event, Family::Executable, origin, value, raw, marks))
     }
 
-    fn open(
-        &mut self,
-        event: &Event,
-        origin: Origin,
-        path: &str,
-        access: Access,
-        truncated: bool,
-    ) -> Sighting {
-        let raw = if truncated {
-            format!("…{path}")
-        } else {
-            path.to_owned()
-        };
-        let marks = path::marks(&raw, access);
-        if marks.model_file && access == Access::Read && origin == Origin::Server {
-            self.phase.model_read(event.at);
-        }
-        let family = match access {
-            Access::Read => Family::FileRead,
-            Access::Write => Family::FileWrite,
-        };
-        let value = path::generalise(&raw, access);
-        self.sighting(event, family, origin, value, raw, marks)
-    }
-
-    fn connect(
-        &self,
-        event: &Event,
-        origin: Origin,
-        protocol: Protocol,
-        peer: std::net::SocketAddr,
-    ) -> Sighting {
-        let endpoint = endpoint::peer(protocol, peer);
-        let marks = Marks {
-            metadata_address: endpoint.metadata,
-            loopback: endpoint.loopback,
-            ..Marks::default()
-        };
-        self.sighting(
-            event,
-            Family::Endpoint,
-            origin,
-            endpoint.value,
-            endpoint.raw,
-            marks,
-        )
-    }
-
     fn privileged(&self, event: &Event, origin: Origin, call: Privileged) -> Sighting {
         let marks = Marks {
             denied: call.denied,
@@ -311,22 +262,5 @@ impl Observer {
             ancestry: self.processes.ancestry(event.pid),
             marks,
         }
-    }
-}
-
-fn call_sighting(count: &CallCount, at: Moment, phase: Phase, origin: Origin) -> Sighting {
-    let name = syscall::name(count.call).into_owned();
-    Sighting {
-        at,
-        phase,
-        raw: format!("{name}: {} calls, {} errors", count.calls, count.errors),
-        fact: Fact {
-            family: Family::Syscall,
-            origin,
-            value: name,
-        },
-        process: ProcessInfo::default(),
-        ancestry: Vec::new(),
-        marks: Marks::default(),
     }
 }

@@ -60,6 +60,59 @@ pub enum Action {
         access: Access,
         /// The path was longer than the probe carries; `path` is its tail.
         truncated: bool,
+        /// Flags the file was opened with (`O_CREAT`, `O_TRUNC`, ...).
+        flags: u32,
+        /// Where it lies.
+        place: Place,
+        /// Which file it is.
+        file: FileId,
+    },
+    /// Tried to open a file and was refused.
+    OpenFailed {
+        /// The path asked for, absolute where the kernel could say from where a relative one starts.
+        path: String,
+        /// The kernel's error.
+        errno: i32,
+        /// What it was to be opened for.
+        access: Access,
+    },
+    /// Mapped a file as code, or so that stores change it.
+    Map {
+        /// Absolute path inside the container.
+        path: String,
+        /// How it was mapped.
+        mapping: Mapping,
+        /// The path was longer than the probe carries.
+        truncated: bool,
+        /// Where it lies.
+        place: Place,
+        /// Which file it is.
+        file: FileId,
+    },
+    /// Changed a file's name, existence, size, mode or times: rename, unlink, truncate, chmod, link, symlink, utimensat.
+    Change {
+        /// System call number of this architecture.
+        call: u16,
+        /// Result: 0, or a negative errno.
+        result: i32,
+        /// The file.
+        path: String,
+        /// The second name of a rename or link.
+        other: Option<String>,
+        /// The call's flags or mode, where it has one.
+        detail: u64,
+    },
+    /// Made a file in anonymous memory.
+    Memfd {
+        /// The name given to it; the program chooses it.
+        name: String,
+    },
+    /// Tried to start a program and was refused.
+    ExecFailed {
+        /// The path asked for.
+        path: String,
+        /// The kernel's error.
+        errno: i32,
     },
     /// Connected, or sent a first unconnected datagram, to a peer.
     Connect {
@@ -67,6 +120,67 @@ pub enum Action {
         protocol: Protocol,
         /// The peer's address.
         peer: SocketAddr,
+    },
+    /// An attempt to connect ended.
+    Connected {
+        /// Transport protocol.
+        protocol: Protocol,
+        /// The peer's address.
+        peer: SocketAddr,
+        /// The kernel's error; 0 when the connection was made.
+        errno: i32,
+        /// How long it took, microseconds.
+        duration_us: u64,
+    },
+    /// Bound a socket to a local address.
+    Bind {
+        /// Transport protocol.
+        protocol: Protocol,
+        /// The local address.
+        local: SocketAddr,
+    },
+    /// Asked for a kind of socket.
+    Socket {
+        /// Address family.
+        domain: u32,
+        /// Type, without flags.
+        kind: u32,
+        /// Protocol.
+        protocol: u32,
+        /// 0, or a negative errno.
+        result: i32,
+    },
+    /// Connected to, or bound, a UNIX socket.
+    Unix {
+        /// System call number of this architecture.
+        call: u16,
+        /// Its path; an abstract name begins with `@`.
+        path: String,
+        /// 0, or a negative errno.
+        result: i32,
+    },
+    /// A DNS message in one of the container's own packets.
+    Dns {
+        /// The name server.
+        server: SocketAddr,
+        /// To the server, or from it.
+        outbound: bool,
+        /// The message, possibly cut.
+        message: Vec<u8>,
+    },
+    /// The server name that a TLS client asked for.
+    TlsName {
+        /// The peer.
+        peer: SocketAddr,
+        /// The name.
+        name: String,
+    },
+    /// A sequence of system calls that no thread of the container had made before.
+    Sequence {
+        /// Thread id, host numbering.
+        thread: u32,
+        /// System call numbers, oldest first.
+        calls: Vec<u16>,
     },
     /// Began to listen for TCP connections.
     Listen {
@@ -104,12 +218,80 @@ pub struct Exec {
     pub parent: u32,
     /// The parent lives outside this container: the runtime started this (container start, `docker exec`, a probe).
     pub parent_outside: bool,
-    /// The executable has no name on disk any more (deleted or a memfd).
-    pub unlinked: bool,
-    /// The executable lies in anonymous memory (`memfd_create`).
-    pub memfd: bool,
+    /// Where the executable lies.
+    pub place: Place,
+    /// The working directory.
+    pub cwd: String,
+    /// Standard input, output or error is an internet socket.
+    pub socket_on_stdio: bool,
     /// Effective user id, host numbering.
     pub uid: u32,
+}
+
+/// Where a file lies, as far as that says something about where it came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// On a memory file system (tmpfs): it did not come with the image.
+    pub tmpfs: bool,
+    /// In the container's writable layer: made or changed since the container was.
+    pub upper_layer: bool,
+    /// No name leads to it any more (deleted or a memfd).
+    pub unlinked: bool,
+    /// In anonymous memory (`memfd_create`).
+    pub memfd: bool,
+    /// A character or block device.
+    pub device: bool,
+}
+
+/// Which file: the same for every path that leads to it, as long as it exists.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct FileId {
+    /// Device number of the file system.
+    pub device: u32,
+    /// Inode number.
+    pub inode: u64,
+}
+
+/// Class of a file whose bytes are counted apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileClass {
+    /// Any other file.
+    Other = 0,
+    /// A model artefact.
+    Model = 1,
+    /// A library or program.
+    Library = 2,
+    /// In a scratch place.
+    Temp = 3,
+    /// A device node.
+    Device = 4,
+    /// Credentials.
+    Secret = 5,
+}
+
+impl FileClass {
+    /// All classes in the order of the probe's counters.
+    pub const ALL: [Self; 6] = [
+        Self::Other,
+        Self::Model,
+        Self::Library,
+        Self::Temp,
+        Self::Device,
+        Self::Secret,
+    ];
+}
+
+/// How a file was mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mapping {
+    /// As code.
+    Code,
+    /// Shared and writable: stores change the file.
+    SharedWrite,
 }
 
 /// What a file was opened for. Ordered by how much it can change.

@@ -46,17 +46,39 @@ pub enum Family {
     FileWrite,
     /// A remote address, port and protocol contacted.
     Endpoint,
-    /// A local port listened on.
+    /// A local port listened on or bound.
     Listener,
     /// A system call number used.
     Syscall,
     /// A privileged operation (mount, ptrace, socket onto stdio, ...) with its outcome.
     Privileged,
+    /// A change to a file that is no write: rename, unlink, truncate, chmod, link, times; with the generalised path.
+    FileChange,
+    /// An open or exec of a generalised path that failed, with the error.
+    FileAttempt,
+    /// A file mapped as code, by generalised path.
+    CodeMap,
+    /// A GPU or other watched device opened, with the executable.
+    Device,
+    /// A kind of socket asked for.
+    Socket,
+    /// A UNIX socket connected to or bound, by generalised path.
+    UnixSocket,
+    /// How attempts to reach a peer end.
+    Outcome,
+    /// A name asked of DNS.
+    DnsName,
+    /// A server name asked for in TLS.
+    TlsName,
+    /// An operation submitted to io_uring.
+    IoUring,
+    /// A short sequence of system calls.
+    Sequence,
 }
 
 impl Family {
     /// All families, in file and display order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 18] = [
         Self::Executable,
         Self::FileRead,
         Self::FileWrite,
@@ -64,6 +86,17 @@ impl Family {
         Self::Listener,
         Self::Syscall,
         Self::Privileged,
+        Self::FileChange,
+        Self::FileAttempt,
+        Self::CodeMap,
+        Self::Device,
+        Self::Socket,
+        Self::UnixSocket,
+        Self::Outcome,
+        Self::DnsName,
+        Self::TlsName,
+        Self::IoUring,
+        Self::Sequence,
     ];
 
     /// The family's name in files, metrics and findings.
@@ -77,6 +110,17 @@ impl Family {
             Self::Listener => "listener",
             Self::Syscall => "syscall",
             Self::Privileged => "privileged",
+            Self::FileChange => "file_change",
+            Self::FileAttempt => "file_attempt",
+            Self::CodeMap => "code_map",
+            Self::Device => "device",
+            Self::Socket => "socket",
+            Self::UnixSocket => "unix_socket",
+            Self::Outcome => "outcome",
+            Self::DnsName => "dns_name",
+            Self::TlsName => "tls_name",
+            Self::IoUring => "io_uring",
+            Self::Sequence => "sequence",
         }
     }
 }
@@ -169,4 +213,14 @@ pub struct Marks {
     pub fileless: bool,
     /// A privileged call was refused by the kernel or seccomp.
     pub denied: bool,
+    /// The file or socket leads out of the container: a runtime's socket, a kernel setting that runs programs, another
+    /// process's root.
+    #[serde(default)]
+    pub escape_path: bool,
+    /// The socket sees or makes packets below TCP and UDP, or belongs to a family that no server uses.
+    #[serde(default)]
+    pub raw_socket: bool,
+    /// The file came into being after the container: in its writable layer, on a memory file system, or without a name.
+    #[serde(default)]
+    pub not_from_image: bool,
 }

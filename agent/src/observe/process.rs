@@ -400,5 +400,5 @@ fn is_runtime_reexec(exec: &Exec) -> bool {
         .strip_prefix("/proc/self/fd/")
         .or_else(|| name.strip_prefix("/dev/fd/"))
         .is_some_and(|fd| !fd.is_empty() && fd.bytes().all(|b| b.is_ascii_digit()));
-    exec.parent_outside && (name == "/proc/self/exe" || by_descriptor || exec.memfd)
+    exec.parent_outside && (name == "/proc/self/exe" || by_descriptor || exec.place.memfd)
 }

@@ -1,8 +1,10 @@
 //! Counters of one container over one window, and the load-normalised features made of them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::event::Moment;
+use super::event::{FileClass, Moment};
 use super::fact::{Phase, Sighting};
 
 /// How often one system call was made in a window.
@@ -14,6 +16,18 @@ pub struct CallCount {
     pub calls: u64,
     /// Of these, calls that returned an error.
     pub errors: u64,
+}
+
+/// Bytes by class of file, in the order of [`FileClass::ALL`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileBytes(pub [u64; FileClass::ALL.len()]);
+
+impl FileBytes {
+    /// Bytes of one class.
+    #[must_use]
+    pub fn of(&self, class: FileClass) -> u64 {
+        self.0.get(class as usize).copied().unwrap_or(0)
+    }
 }
 
 /// What the probe counted for one container over one window (differences, not totals).
@@ -36,8 +50,20 @@ pub struct Counters {
     pub requests: u64,
     /// Outgoing connects and first datagrams.
     pub connects: u64,
+    /// Attempts to connect that failed.
+    #[serde(default)]
+    pub connects_failed: u64,
     /// Threads and processes created.
     pub clones: u64,
+    /// Bytes read from files.
+    #[serde(default)]
+    pub file_read: FileBytes,
+    /// Bytes written to files.
+    #[serde(default)]
+    pub file_written: FileBytes,
+    /// io_uring operations by opcode, those that were submitted.
+    #[serde(default)]
+    pub io_uring: BTreeMap<u8, u64>,
     /// CPU time used, nanoseconds; `None` where the cgroup does not say.
     pub cpu_ns: Option<u64>,
     /// Events of this container that the kernel could not deliver.

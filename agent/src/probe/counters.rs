@@ -1,8 +1,8 @@
 //! A container's counters, summed over CPUs, and their differences between two readings.
 
-use picket_ebpf::{CALLS, Row};
+use picket_ebpf::{CALLS, Row, URING_OPS, file_class};
 
-use crate::observe::window::{CallCount, Counters};
+use crate::observe::window::{CallCount, Counters, FileBytes};
 
 /// Everything counted for one container up to one moment.
 #[derive(Clone)]
@@ -28,13 +28,13 @@ impl Totals {
             sum.requests = sum.requests.wrapping_add(copy.requests);
             sum.connects = sum.connects.wrapping_add(copy.connects);
             sum.clones = sum.clones.wrapping_add(copy.clones);
+            sum.connects_failed = sum.connects_failed.wrapping_add(copy.connects_failed);
             sum.lost = sum.lost.wrapping_add(copy.lost);
-            for (sum, copy) in sum.calls.iter_mut().zip(&copy.calls) {
-                *sum = sum.wrapping_add(*copy);
-            }
-            for (sum, copy) in sum.errors.iter_mut().zip(&copy.errors) {
-                *sum = sum.wrapping_add(*copy);
-            }
+            add_u64(&mut sum.file_read, &copy.file_read);
+            add_u64(&mut sum.file_written, &copy.file_written);
+            add_u32(&mut sum.uring, &copy.uring);
+            add_u32(&mut sum.calls, &copy.calls);
+            add_u32(&mut sum.errors, &copy.errors);
         }
         Self(sum)
     }
@@ -66,10 +66,38 @@ impl Totals {
             requests: difference(now.requests, then.requests),
             connects: difference(now.connects, then.connects),
             clones: difference(now.clones, then.clones),
+            connects_failed: difference(now.connects_failed, then.connects_failed),
+            file_read: grown(&now.file_read, &then.file_read),
+            file_written: grown(&now.file_written, &then.file_written),
+            io_uring: (0..)
+                .zip(now.uring.iter().zip(&then.uring))
+                .filter(|(_, (now, then))| now != then)
+                .map(|(opcode, (now, then))| (opcode, difference(*now, *then)))
+                .collect(),
             cpu_ns: None,
             lost_events: difference(now.lost, then.lost),
         }
     }
+}
+
+fn add_u32(sum: &mut [u32], copy: &[u32]) {
+    for (sum, copy) in sum.iter_mut().zip(copy) {
+        *sum = sum.wrapping_add(*copy);
+    }
+}
+
+fn add_u64(sum: &mut [u64], copy: &[u64]) {
+    for (sum, copy) in sum.iter_mut().zip(copy) {
+        *sum = sum.wrapping_add(*copy);
+    }
+}
+
+fn grown(now: &[u64; file_class::COUNT], then: &[u64; file_class::COUNT]) -> FileBytes {
+    let mut grown = FileBytes::default();
+    for (to, (now, then)) in grown.0.iter_mut().zip(now.iter().zip(then)) {
+        *to = now.wrapping_sub(*then);
+    }
+    grown
 }
 
 pub(super) const fn zero_row() -> Row {
@@ -82,8 +110,11 @@ pub(super) const fn zero_row() -> Row {
         requests: 0,
         connects: 0,
         clones: 0,
+        connects_failed: 0,
         lost: 0,
-        _pad: 0,
+        file_read: [0; file_class::COUNT],
+        file_written: [0; file_class::COUNT],
+        uring: [0; URING_OPS],
         calls: [0; CALLS],
         errors: [0; CALLS],
     }

@@ -1,15 +1,20 @@
 //! From the ring's bytes to events. The bytes are checked, though the kernel wrote them: a reader of another version
 //! must say so and not misread.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+mod calls;
+mod cursor;
+mod files;
+mod names;
+mod network;
 
 use picket_ebpf::{
-    ACCESS_WRITE, CGROUP_PATH_BYTES, EXEC_ARGV_CUT, EXEC_MEMFD, EXEC_PARENT_OUTSIDE, EXEC_UNLINKED,
-    NAME_BYTES, PATH_BYTES, PATH_CUT, PATH_UNREADABLE, kind,
+    CGROUP_PATH_BYTES, EXEC_ARGV_CUT, EXEC_PARENT_OUTSIDE, EXEC_STDIO_SOCKET, NAME_BYTES,
+    PATH_BYTES, kind,
 };
 use thiserror::Error;
 
-use crate::observe::event::{Access, Action, CgroupId, Event, Exec, Moment, Protocol};
+use self::cursor::{Cursor, text, until_nul};
+use crate::observe::event::{Action, CgroupId, Event, Exec, Moment};
 
 /// One record of the ring.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,11 +51,16 @@ pub enum DecodeError {
     /// The record is of a kind this agent does not know.
     #[error("event kind {0} is unknown; agent and probe do not match, rebuild both")]
     Kind(u32),
+    /// A field holds what this agent does not know.
+    #[error(
+        "event field {0} holds {1}, which is unknown; agent and probe do not match, rebuild both"
+    )]
+    Field(&'static str, u32),
 }
 
 /// Reads one record.
 pub(super) fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
-    let mut from = Cursor { bytes, at: 0 };
+    let mut from = Cursor::new(bytes);
     let kind = from.u32()?;
     let pid = from.u32()?;
     let at = Moment(from.u64()?);
@@ -78,47 +88,16 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
         kind::EXIT => Action::Exit {
             status: from.u32()?,
         },
-        kind::OPEN => {
-            let access = if from.u32()? == ACCESS_WRITE {
-                Access::Write
-            } else {
-                Access::Read
-            };
-            from.take(4)?;
-            let (path, truncated) = from.path(None)?;
-            Action::Open {
-                path,
-                access,
-                truncated,
-            }
-        }
-        kind::CONNECT => {
-            let address = from.take(16)?;
-            let port = from.u16()?;
-            let protocol = match from.u8()? {
-                6 => Protocol::Tcp,
-                17 => Protocol::Udp,
-                _ => Protocol::Other,
-            };
-            let peer = socket_address(address, from.u8()?, port);
-            Action::Connect { protocol, peer }
-        }
-        kind::LISTEN => {
-            let address = from.take(16)?;
-            let port = from.u16()?;
-            let local = socket_address(address, from.u8()?, port);
-            Action::Listen { local }
-        }
-        kind::PRIVILEGED => {
-            let call = u16::try_from(from.u64()?).unwrap_or(u16::MAX);
-            let result = from.u64()?.cast_signed();
-            Action::Privileged {
-                call,
-                result,
-                args: [from.u64()?, from.u64()?, from.u64()?],
-            }
-        }
-        kind::STDIO => Action::SocketToStdio { fd: from.u32()? },
+        kind::OPEN | kind::NAME => files::action(kind, &mut from)?,
+        kind::CONNECT
+        | kind::LISTEN
+        | kind::OUTCOME
+        | kind::BIND
+        | kind::SOCKET
+        | kind::UNIX
+        | kind::STDIO => network::action(kind, &mut from)?,
+        kind::DNS | kind::TLS => names::action(kind, &mut from)?,
+        kind::PRIVILEGED | kind::SEQUENCE => calls::action(kind, &mut from)?,
         other => return Err(DecodeError::Kind(other)),
     };
     Ok(Record::Event(Event {
@@ -136,8 +115,9 @@ fn exec(from: &mut Cursor<'_>) -> Result<Exec, DecodeError> {
     let uid = from.u32()?;
     let filename_length = from.u32()? as usize;
     let argv_length = from.u32()? as usize;
-    from.take(4)?;
+    let place = files::place(from.u32()?);
     let (interpreter, _) = from.path(Some(PATH_BYTES))?;
+    let (cwd, _) = from.path(Some(PATH_BYTES))?;
     let filename = from.take(NAME_BYTES)?;
     let argv = from.take(picket_ebpf::ARGV_BYTES)?;
     let argv = argv.get(..argv_length).unwrap_or(argv);
@@ -153,91 +133,11 @@ fn exec(from: &mut Cursor<'_>) -> Result<Exec, DecodeError> {
         argv_truncated: flags & EXEC_ARGV_CUT != 0,
         parent,
         parent_outside: flags & EXEC_PARENT_OUTSIDE != 0,
-        unlinked: flags & EXEC_UNLINKED != 0,
-        memfd: flags & EXEC_MEMFD != 0,
+        place,
+        cwd,
+        socket_on_stdio: flags & EXEC_STDIO_SOCKET != 0,
         uid,
     })
-}
-
-fn socket_address(bytes: &[u8], version: u8, port: u16) -> SocketAddr {
-    let mut address = [0; 16];
-    for (to, from) in address.iter_mut().zip(bytes) {
-        *to = *from;
-    }
-    let [a, b, c, d, ..] = address;
-    let ip = if version == 4 {
-        IpAddr::V4(Ipv4Addr::new(a, b, c, d))
-    } else {
-        IpAddr::V6(Ipv6Addr::from(address))
-    };
-    SocketAddr::new(ip, port)
-}
-
-fn until_nul(bytes: &[u8]) -> &[u8] {
-    bytes.split(|&byte| byte == 0).next().unwrap_or_default()
-}
-
-/// Names in the kernel are bytes; what is not UTF-8 is shown as such, never dropped.
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-struct Cursor<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
-        let end = self.at.saturating_add(count);
-        let part = self
-            .bytes
-            .get(self.at..end)
-            .ok_or(DecodeError::Short(self.bytes.len()))?;
-        self.at = end;
-        Ok(part)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        <[u8; N]>::try_from(self.take(N)?).map_err(|_| DecodeError::Short(self.bytes.len()))
-    }
-
-    fn u8(&mut self) -> Result<u8, DecodeError> {
-        self.array().map(|[byte]| byte)
-    }
-
-    fn u16(&mut self) -> Result<u16, DecodeError> {
-        self.array().map(u16::from_ne_bytes)
-    }
-
-    fn u32(&mut self) -> Result<u32, DecodeError> {
-        self.array().map(u32::from_ne_bytes)
-    }
-
-    fn u64(&mut self) -> Result<u64, DecodeError> {
-        self.array().map(u64::from_ne_bytes)
-    }
-
-    /// A path from its components, which stand from the file upwards. `room` is the field's fixed size, or the record's
-    /// rest. The second value is true when the upper directories are missing.
-    fn path(&mut self, room: Option<usize>) -> Result<(String, bool), DecodeError> {
-        let used = self.u32()? as usize;
-        let flags = self.u32()?;
-        let field = self.take(room.unwrap_or(used))?;
-        let used = field.get(..used).unwrap_or(field);
-        let used = used.strip_suffix(&[0]).unwrap_or(used);
-        let mut path = String::with_capacity(used.len() + 1);
-        if !used.is_empty() {
-            for part in used.split(|&byte| byte == 0).rev() {
-                path.push('/');
-                path.push_str(&String::from_utf8_lossy(part));
-            }
-        }
-        if path.is_empty() {
-            path.push('/');
-        }
-        Ok((path, flags & (PATH_CUT | PATH_UNREADABLE) != 0))
-    }
 }
 
 #[cfg(test)]
@@ -246,7 +146,10 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use picket_ebpf::{ACCESS_WRITE, PLACE_UPPER};
+
     use super::*;
+    use crate::observe::event::{Access, FileId, Place, Protocol};
 
     fn header(kind: u32) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -262,7 +165,10 @@ mod tests {
     fn an_open_carries_its_path_from_the_root() {
         let mut bytes = header(kind::OPEN);
         bytes.extend(ACCESS_WRITE.to_ne_bytes());
-        bytes.extend([0; 4]);
+        bytes.extend(0x241u32.to_ne_bytes());
+        bytes.extend(PLACE_UPPER.to_ne_bytes());
+        bytes.extend(8u32.to_ne_bytes());
+        bytes.extend(77u64.to_ne_bytes());
         let parts = b"model.onnx\0models\0";
         bytes.extend(u32::try_from(parts.len()).unwrap().to_ne_bytes());
         bytes.extend(0u32.to_ne_bytes());
@@ -276,6 +182,15 @@ mod tests {
                 path: "/models/model.onnx".into(),
                 access: Access::Write,
                 truncated: false,
+                flags: 0x241,
+                place: Place {
+                    upper_layer: true,
+                    ..Place::default()
+                },
+                file: FileId {
+                    device: 8,
+                    inode: 77,
+                },
             },
         };
         assert_eq!(decode(&bytes), Ok(Record::Event(expected)));
@@ -318,9 +233,46 @@ mod tests {
         assert_eq!(decode(&header(kind::FORK)), Err(DecodeError::Short(40)));
     }
 
+    #[test]
+    fn a_relative_name_starts_from_its_directory() {
+        for (name, expected) in [
+            ("a/./b/../c", "/srv/app/a/c"),
+            ("/abs//x", "/abs/x"),
+            ("../../../../x", "/x"),
+            ("", "/srv/app"),
+        ] {
+            let mut bytes = header(kind::NAME);
+            bytes.extend(82u32.to_ne_bytes());
+            bytes.extend((-2i32).to_ne_bytes());
+            bytes.extend(0u64.to_ne_bytes());
+            bytes.extend(u32::try_from(name.len()).unwrap().to_ne_bytes());
+            bytes.extend(0u32.to_ne_bytes());
+            let mut field = name.as_bytes().to_vec();
+            field.resize(2 * NAME_BYTES, 0);
+            bytes.extend(field);
+            let parts = b"app\0srv\0";
+            bytes.extend(u32::try_from(parts.len()).unwrap().to_ne_bytes());
+            bytes.extend(0u32.to_ne_bytes());
+            bytes.extend(parts);
+            let Ok(Record::Event(event)) = decode(&bytes) else {
+                panic!("no event")
+            };
+            assert_eq!(
+                event.action,
+                Action::Change {
+                    call: 82,
+                    result: -2,
+                    path: expected.to_owned(),
+                    other: None,
+                    detail: 0
+                }
+            );
+        }
+    }
+
     proptest! {
         #[test]
-        fn no_bytes_panic(kind in 0u32..12, rest in proptest::collection::vec(any::<u8>(), 0..3000)) {
+        fn no_bytes_panic(kind in 0u32..20, rest in proptest::collection::vec(any::<u8>(), 0..3000)) {
             let mut bytes = header(kind);
             bytes.extend(rest);
             let _ = decode(&bytes);

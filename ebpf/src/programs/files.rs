@@ -71,7 +71,10 @@ pub fn opened(slot: Slot, fd: u64) {
     unsafe {
         emit::write_header(&raw mut (*event).header, kind::OPEN, slot.container);
         (&raw mut (*event).access).write(access);
-        (&raw mut (*event)._pad).write(0);
+        (&raw mut (*event).flags).write(0);
+        (&raw mut (*event).place).write(0);
+        (&raw mut (*event).device).write(device);
+        (&raw mut (*event).inode).write(number);
         let used = path_of(file, &raw mut (*event).path);
         let size = size_of::<OpenEvent>() - PATH_BYTES + used;
         let sent = bpf_ringbuf_output(

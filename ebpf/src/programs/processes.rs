@@ -6,8 +6,8 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use picket_ebpf::{
-    ARGV_BYTES, EXEC_ARGV_CUT, EXEC_MEMFD, EXEC_PARENT_OUTSIDE, EXEC_UNLINKED, ExecEvent,
-    ExitEvent, ForkEvent, NAME_BYTES, Slot, kind, lost,
+    ARGV_BYTES, EXEC_ARGV_CUT, EXEC_PARENT_OUTSIDE, ExecEvent, ExitEvent, ForkEvent, NAME_BYTES,
+    PLACE_MEMFD, PLACE_UNLINKED, Slot, kind, lost,
 };
 
 use super::{
@@ -76,15 +76,16 @@ pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
         (&raw mut (*event).uid).write(direct::<u32>(cred, &fields::CRED_EUID));
 
         let mut flags = 0;
+        let mut place = 0;
         if !parent_inside(parent, slot) {
             flags |= EXEC_PARENT_OUTSIDE;
         }
         let file: *const u8 = direct(binary, &fields::BPRM_FILE);
         let inode: *const u8 = direct(file, &fields::FILE_INODE);
         if direct::<u32>(inode, &fields::INODE_NLINK) == 0 {
-            flags |= EXEC_UNLINKED;
+            place |= PLACE_UNLINKED;
             if is_memfd(file) {
-                flags |= EXEC_MEMFD;
+                place |= PLACE_MEMFD;
             }
         }
         files::path_of(file, &raw mut (*event).exe);
@@ -117,7 +118,9 @@ pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
             emit::count_loss(lost::ARGV_UNREADABLE);
         }
         (&raw mut (*event).argv_len).write(if read == 0 { length as u32 } else { 0 });
-        (&raw mut (*event)._pad).write(0);
+        (&raw mut (*event).cwd.len).write(0);
+        (&raw mut (*event).cwd.flags).write(0);
+        (&raw mut (*event).place).write(place);
         (&raw mut (*event).flags).write(flags);
     }
     entry.submit(emit::wake_flags(true));

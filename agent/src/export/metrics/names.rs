@@ -201,7 +201,7 @@ pub(super) const START_TIME: Family = family(
 );
 
 /// Event kinds that exist at 0 from the start.
-pub(super) const EVENT_KINDS: [&str; 10] = [
+pub(super) const EVENT_KINDS: [&str; 22] = [
     "cgroup_mkdir",
     "cgroup_rmdir",
     "fork",
@@ -212,6 +212,18 @@ pub(super) const EVENT_KINDS: [&str; 10] = [
     "listen",
     "privileged",
     "stdio",
+    "open_failed",
+    "map",
+    "change",
+    "memfd",
+    "exec_failed",
+    "connected",
+    "bind",
+    "socket",
+    "unix",
+    "dns",
+    "tls_name",
+    "sequence",
 ];
 
 /// Losses in the agent that exist at 0 from the start, beside those that the probe names.

@@ -158,7 +158,7 @@ fn one_process(info: &ProcessInfo, host: &Host, stamp: &Stamp<'_>) -> Process {
 }
 
 fn opened_file(finding: &Finding) -> Option<File> {
-    let is_file = [Family::FileRead, Family::FileWrite]
+    let is_file = [Family::FileRead, Family::FileWrite, Family::CodeMap]
         .iter()
         .any(|family| family.name() == finding.feature);
     is_file.then(|| file(&finding.raw, FILE_TYPE_UNKNOWN))?

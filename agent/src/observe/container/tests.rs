@@ -6,8 +6,8 @@
 )]
 
 use super::*;
-use crate::observe::event::CgroupId;
-use crate::observe::window::Counters;
+use crate::observe::event::{CgroupId, FileId, Place, Protocol};
+use crate::observe::window::{CallCount, Counters};
 
 const SECOND: u64 = 1_000_000_000;
 const RUNTIME: u32 = 1;
@@ -77,6 +77,9 @@ fn open(path: &str, access: Access) -> Action {
         path: path.to_owned(),
         access,
         truncated: false,
+        flags: 0,
+        place: Place::default(),
+        file: FileId::default(),
     }
 }
 
@@ -228,6 +231,9 @@ fn each_kind_of_event_has_its_family_form_and_marks() {
                 path: "x/.ssh/id_rsa".to_owned(),
                 access: Access::Read,
                 truncated: true,
+                flags: 0,
+                place: Place::default(),
+                file: FileId::default(),
             },
         )
         .unwrap();

@@ -76,7 +76,7 @@ fn the_runtime_running_itself_again_is_still_set_up() {
     }
     let mut table = ProcessTable::born();
     let mut memfd = exec("/anything", RUNTIME);
-    memfd.memfd = true;
+    memfd.place.memfd = true;
     assert_eq!(started(&mut table, 10, &memfd), None);
 }
 
@@ -85,7 +85,7 @@ fn the_server_cannot_pass_for_the_runtime_running_itself() {
     let mut table = served();
     table.fork(12, "server", 13, AT);
     let mut fileless = exec("/proc/self/fd/3", RUNTIME);
-    fileless.memfd = true;
+    fileless.place.memfd = true;
     assert_eq!(
         started(&mut table, 13, &fileless),
         program(Origin::Server, "/server", "memfd")

@@ -1,0 +1,31 @@
+//! Records about system calls.
+
+use picket_ebpf::kind;
+
+use super::DecodeError;
+use super::cursor::Cursor;
+use crate::observe::event::Action;
+
+pub(super) fn action(kind: u32, from: &mut Cursor<'_>) -> Result<Action, DecodeError> {
+    Ok(match kind {
+        kind::PRIVILEGED => {
+            let call = u16::try_from(from.u64()?).unwrap_or(u16::MAX);
+            let result = from.u64()?.cast_signed();
+            Action::Privileged {
+                call,
+                result,
+                args: [from.u64()?, from.u64()?, from.u64()?],
+            }
+        }
+        kind::SEQUENCE => {
+            let thread = from.u32()?;
+            let length = from.u32()? as usize;
+            let calls = [from.u16()?, from.u16()?, from.u16()?, from.u16()?];
+            Action::Sequence {
+                thread,
+                calls: calls.into_iter().take(length).collect(),
+            }
+        }
+        other => return Err(DecodeError::Kind(other)),
+    })
+}
