@@ -12,7 +12,7 @@ mod views;
 mod watched;
 
 use std::collections::BTreeSet;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,10 +45,14 @@ use crate::workload::hierarchy::Hierarchy;
 use crate::workload::resolve::Resolver;
 use crate::workload::selection::Selection;
 
-/// Ordinary events do not wake the reader (see `wake_flags` in the probe), so the ring is looked at this often.
+/// Ordinary events do not wake the reader (see `wake_flags` in the probe), so the rings are looked at this often.
 const DRAIN_PERIOD: Duration = Duration::from_millis(40);
+/// A record that was too young to be handled is looked at again after this time.
+const HELD_PERIOD: Duration = Duration::from_millis(2);
 /// How long the findings log may take to write its rest at the end.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
+
+const UNWAITABLE: &str = "the probe's ring cannot be waited for";
 
 /// The commit, compiler and target of this build.
 pub const BUILD: BuildInfo = BuildInfo {
@@ -178,7 +182,7 @@ async fn turn(
     pipeline: &mut Pipeline,
     health: &mut Health,
     api: &ApiState,
-    attention: AsyncFd<OwnedFd>,
+    [alerts, events]: [AsyncFd<OwnedFd>; 2],
     mut resolved: mpsc::UnboundedReceiver<Container>,
     window: Duration,
 ) -> Result<()> {
@@ -193,10 +197,15 @@ async fn turn(
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             Some(container) = resolved.recv() => pipeline.identified(container),
-            ready = attention.readable() => {
+            ready = alerts.readable() => {
                 pipeline.drain();
-                ready.context("the probe's ring cannot be waited for")?.clear_ready();
+                ready.context(UNWAITABLE)?.clear_ready();
             }
+            ready = events.readable() => {
+                pipeline.drain();
+                ready.context(UNWAITABLE)?.clear_ready();
+            }
+            () = tokio::time::sleep(HELD_PERIOD), if pipeline.holds_records() => pipeline.drain(),
             _ = drain.tick() => {
                 pipeline.drain();
                 api.heartbeat(Instant::now());
@@ -226,15 +235,17 @@ fn show(pipeline: &mut Pipeline, health: &Health, api: &ApiState) {
     api.set_incidents(pipeline.incident_views());
 }
 
-/// A descriptor that becomes readable when the kernel side asks for attention.
-fn attention(probe: &Probe) -> Result<AsyncFd<OwnedFd>> {
-    let own = probe
-        .events_fd()
-        .try_clone_to_owned()
-        .context("the probe's ring cannot be duplicated")?;
-    // SAFETY: `own` is an open descriptor, and the AsyncFd owns it until it is dropped.
-    unsafe { AsyncFd::register_with_interest(own, Interest::READABLE) }
-        .context("the probe's ring cannot be waited for")
+/// Descriptors that become readable when the kernel side asks for attention.
+fn attention(probe: &Probe) -> Result<[AsyncFd<OwnedFd>; 2]> {
+    let [alerts, events] = probe.ring_fds();
+    let watch = |ring: BorrowedFd<'_>| {
+        let own = ring
+            .try_clone_to_owned()
+            .context("the probe's ring cannot be duplicated")?;
+        // SAFETY: `own` is an open descriptor, and the AsyncFd owns it until it is dropped.
+        unsafe { AsyncFd::register_with_interest(own, Interest::READABLE) }.context(UNWAITABLE)
+    };
+    Ok([watch(alerts)?, watch(events)?])
 }
 
 fn learning(config: &Config) -> LearningSettings {

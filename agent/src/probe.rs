@@ -9,6 +9,7 @@ mod decode;
 mod load;
 mod loaded;
 mod memory;
+mod merge;
 mod offsets;
 pub mod programs;
 

@@ -35,10 +35,14 @@ pub const WATCHED: u32 = 8192;
 pub const SEEN: u32 = 32_768;
 /// Listening ports of watched containers.
 pub const LISTENERS: u32 = 4096;
-/// Bytes of the event ring.
-pub const RING_BYTES: u32 = 4 << 20;
-/// Fill of the ring from which its reader is woken at once.
-pub const RING_WAKE_BYTES: u64 = 128 << 10;
+/// Bytes of the ring of rare security events.
+pub const ALERTS_BYTES: u32 = 1 << 20;
+/// Bytes of the ring of ordinary events.
+pub const EVENTS_BYTES: u32 = 4 << 20;
+/// Fill of the ring of ordinary events from which its reader is woken at once.
+pub const EVENTS_WAKE_BYTES: u64 = 128 << 10;
+/// One container may use this part of a ring between two drains.
+pub const RING_SHARE: u32 = 8;
 
 /// Longest name copied from a cgroup path, a file name given to `execve`.
 pub const NAME_BYTES: usize = 256;
@@ -73,8 +77,10 @@ pub struct Row {
     pub clones: u32,
     /// Attempts to connect that failed.
     pub connects_failed: u32,
-    /// Events that could not be delivered.
-    pub lost: u32,
+    /// Always 0.
+    pub _pad: u32,
+    /// What was lost of this container, by [`lost`] reason.
+    pub lost: [u32; lost::ROOM],
     /// Bytes read from files, by [`file_class`].
     pub file_read: [u64; file_class::COUNT],
     /// Bytes written to files, by [`file_class`].
@@ -85,6 +91,33 @@ pub struct Row {
     pub calls: [u32; CALLS],
     /// Of these, calls that returned an error.
     pub errors: [u32; CALLS],
+}
+
+/// No row: what is counted or reported is no watched container's.
+pub const NO_ROW: u32 = u32::MAX;
+
+/// What the agent tells the programs while they run.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// Raised with each change the agent makes to the watched cgroups. What the kernel side changes there needs none: a
+    /// new cgroup has an id that never was, and the id of a removed one never comes back (`kernfs_new_node`,
+    /// fs/kernfs/dir.c).
+    pub generation: u32,
+    /// Always 0.
+    pub _pad: u32,
+    /// Raised with each emptying of the rings.
+    pub drain: u64,
+}
+
+/// What one container put into the rings since they were last emptied.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Used {
+    /// [`Control::drain`] that `bytes` is about.
+    pub drain: u64,
+    /// Bytes by ring.
+    pub bytes: [u64; 2],
 }
 
 /// What the kernel knows about a watched cgroup.
@@ -192,7 +225,7 @@ pub struct Header {
 pub struct CgroupEvent {
     /// Common part; `cgroup` is the id of this cgroup.
     pub header: Header,
-    /// Row given to it (or inherited), or `u32::MAX`.
+    /// Row given to it (or inherited), or [`NO_ROW`].
     pub row: u32,
     /// Length of `path` without its NUL.
     pub len: u32,
@@ -369,7 +402,7 @@ pub struct StdioEvent {
 
 /// Ways to lose something, each with a counter. The numbers index the `LOST` map.
 pub mod lost {
-    /// The event ring was full.
+    /// The ring was full.
     pub const RING_FULL: u32 = 0;
     /// No free row for a new container: it is not watched until one is free.
     pub const ROWS_FULL: u32 = 1;
@@ -381,8 +414,16 @@ pub mod lost {
     pub const PATH_UNREADABLE: u32 = 4;
     /// Program arguments could not be read.
     pub const ARGV_UNREADABLE: u32 = 5;
+    /// The container had used up its share of a ring since the rings were last emptied.
+    pub const QUOTA: u32 = 6;
+    /// The table of things already reported took no more: this one will be reported again.
+    pub const SEEN_FULL: u32 = 7;
     /// Number of counters.
-    pub const COUNT: u32 = 6;
+    pub const COUNT: u32 = 8;
+    /// Counters in a container's row: room for more reasons, and a power of two.
+    pub const ROOM: usize = 16;
+    /// Reasons by which a whole event is lost; by the others it arrives incomplete, or a count is missing.
+    pub const UNDELIVERED: [u32; 2] = [RING_FULL, QUOTA];
     /// Names for metrics, by number.
     pub const NAMES: [&str; COUNT as usize] = [
         "ring_full",
@@ -391,6 +432,8 @@ pub mod lost {
         "listeners_full",
         "path_unreadable",
         "argv_unreadable",
+        "quota",
+        "seen_full",
     ];
 }
 
@@ -401,7 +444,11 @@ pub const CALL_PRIVILEGED: u8 = 2;
 /// The call duplicates a descriptor.
 pub const CALL_DUPLICATES: u8 = 4;
 
-const _: () = assert!(size_of::<Row>() == 56 + 16 * file_class::COUNT + 4 * URING_OPS + 8 * CALLS);
+const _: () = assert!(
+    size_of::<Row>() == 56 + 4 * lost::ROOM + 16 * file_class::COUNT + 4 * URING_OPS + 8 * CALLS
+);
+const _: () = assert!(lost::ROOM.is_power_of_two() && lost::COUNT as usize <= lost::ROOM);
+const _: () = assert!(size_of::<Control>() == 16);
 const _: () = assert!(size_of::<Slot>() == 16);
 const _: () = assert!(size_of::<SeenKey>() == 40);
 const _: () = assert!(size_of::<Header>() == 40);
@@ -413,6 +460,8 @@ const _: () =
 mod pod {
     // SAFETY: plain integers and arrays of them, valid for every bit pattern.
     unsafe impl aya::Pod for super::Row {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::Control {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::Slot {}
     // SAFETY: as above.

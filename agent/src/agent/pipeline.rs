@@ -25,6 +25,10 @@ use crate::workload::processes;
 use crate::workload::resolve::Resolver;
 use crate::workload::selection::Selection;
 
+/// The longest that a record may be on its way into its ring. A program stamps it and sends it within microseconds; only
+/// a processor taken away in between takes longer.
+const ON_ITS_WAY_NS: u64 = 1_000_000;
+
 /// What the pipeline is built from.
 pub struct Parts {
     /// The attached probe.
@@ -90,9 +94,19 @@ impl Pipeline {
         }
     }
 
-    /// Handles everything the ring holds now.
+    /// Handles what the rings hold, but for what is so young that something earlier may still be on its way.
     pub fn drain(&mut self) {
-        while let Some(record) = self.parts.probe.next_record() {
+        let now = clock::now();
+        self.drain_until(Moment(now.0.saturating_sub(ON_ITS_WAY_NS)));
+    }
+
+    /// Whether [`Pipeline::drain`] left a record because it was too young.
+    pub fn holds_records(&self) -> bool {
+        self.parts.probe.holds_records()
+    }
+
+    fn drain_until(&mut self, until: Moment) {
+        while let Some(record) = self.parts.probe.next_record(until) {
             match record {
                 Ok(Record::Event(event)) => self.event(event),
                 Ok(Record::CgroupMade(change)) => self.cgroup_made(change),
@@ -103,6 +117,7 @@ impl Pipeline {
                 }
             }
         }
+        self.parts.probe.drained();
     }
 
     pub(super) fn counted(&mut self, kind: &'static str) {

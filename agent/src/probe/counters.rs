@@ -1,6 +1,6 @@
 //! A container's counters, summed over CPUs, and their differences between two readings.
 
-use picket_ebpf::{CALLS, Row, URING_OPS, file_class};
+use picket_ebpf::{CALLS, Row, URING_OPS, file_class, lost};
 
 use crate::observe::window::{CallCount, Counters, FileBytes};
 
@@ -29,7 +29,7 @@ impl Totals {
             sum.connects = sum.connects.wrapping_add(copy.connects);
             sum.clones = sum.clones.wrapping_add(copy.clones);
             sum.connects_failed = sum.connects_failed.wrapping_add(copy.connects_failed);
-            sum.lost = sum.lost.wrapping_add(copy.lost);
+            add_u32(&mut sum.lost, &copy.lost);
             add_u64(&mut sum.file_read, &copy.file_read);
             add_u64(&mut sum.file_written, &copy.file_written);
             add_u32(&mut sum.uring, &copy.uring);
@@ -75,8 +75,21 @@ impl Totals {
                 .map(|(opcode, (now, then))| (opcode, difference(*now, *then)))
                 .collect(),
             cpu_ns: None,
-            lost_events: difference(now.lost, then.lost),
+            lost_events: self
+                .lost_since(earlier)
+                .filter(|(reason, _)| lost::UNDELIVERED.contains(reason))
+                .map(|(_, count)| count)
+                .sum(),
         }
+    }
+
+    /// What was lost since `earlier`, by number of the reason.
+    pub fn lost_since(&self, earlier: &Self) -> impl Iterator<Item = (u32, u64)> {
+        let both = self.0.lost.iter().zip(&earlier.0.lost);
+        let losses: Vec<u64> = both
+            .map(|(now, then)| u64::from(now.wrapping_sub(*then)))
+            .collect();
+        (0..lost::COUNT).zip(losses)
     }
 }
 
@@ -111,7 +124,8 @@ pub(super) const fn zero_row() -> Row {
         connects: 0,
         clones: 0,
         connects_failed: 0,
-        lost: 0,
+        _pad: 0,
+        lost: [0; lost::ROOM],
         file_read: [0; file_class::COUNT],
         file_written: [0; file_class::COUNT],
         uring: [0; URING_OPS],
@@ -122,6 +136,8 @@ pub(super) const fn zero_row() -> Row {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::indexing_slicing, reason = "tests")]
+
     use super::*;
 
     #[test]
@@ -147,5 +163,28 @@ mod tests {
         );
         assert_eq!(counters.requests, 2);
         assert_eq!(counters.rx_bytes, 10);
+    }
+
+    #[test]
+    fn only_whole_events_count_as_lost_events() {
+        let before = Totals::zero();
+        let mut row = zero_row();
+        row.lost[lost::RING_FULL as usize] = 1;
+        row.lost[lost::QUOTA as usize] = 2;
+        row.lost[lost::PATH_UNREADABLE as usize] = 4;
+        let after = Totals::sum([&row].into_iter());
+        assert_eq!(after.since(&before).lost_events, 3);
+        let by_reason: Vec<(u32, u64)> = after
+            .lost_since(&before)
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        assert_eq!(
+            by_reason,
+            [
+                (lost::RING_FULL, 1),
+                (lost::PATH_UNREADABLE, 4),
+                (lost::QUOTA, 2)
+            ]
+        );
     }
 }

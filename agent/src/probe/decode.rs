@@ -27,6 +27,17 @@ pub enum Record {
     Event(Event),
 }
 
+impl Record {
+    /// When it was made.
+    #[must_use]
+    pub const fn at(&self) -> Moment {
+        match self {
+            Self::CgroupMade(change) | Self::CgroupRemoved(change) => change.at,
+            Self::Event(event) => event.at,
+        }
+    }
+}
+
 /// Birth or death of a cgroup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CgroupChange {

@@ -1,17 +1,18 @@
-//! The loaded probe: its ring, its rows of counters, and which containers they count for.
+//! The loaded probe: its rings, its rows of counters, and which containers they count for.
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 
 use aya::Ebpf;
 use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray, PerCpuValues, Queue, RingBuf};
-use picket_ebpf::{ListenerKey, Slot, lost};
+use picket_ebpf::{Control, ListenerKey, Slot, lost};
 use serde::{Deserialize, Serialize};
 
 use super::counters::{Totals, zero_row};
 use super::decode::{DecodeError, Record, decode};
 use super::load::{Attachment, ProbeError, Settings, attach_all, load_object};
-use crate::observe::event::CgroupId;
+use super::merge::Merge;
+use crate::observe::event::{CgroupId, Moment};
 
 /// Index of a container's row of counters in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,11 +20,14 @@ pub struct Row(pub u32);
 
 /// The loaded probe. Dropping it detaches everything; the containers notice nothing.
 pub struct Probe {
-    events: RingBuf<MapData>,
+    /// Alerts, then ordinary events.
+    rings: [RingBuf<MapData>; 2],
+    merge: Merge<Result<Record, DecodeError>>,
     rows: PerCpuArray<MapData, picket_ebpf::Row>,
     free_rows: Queue<MapData, u32>,
     watched: HashMap<MapData, u64, Slot>,
-    generation: Array<MapData, u32>,
+    control: Array<MapData, Control>,
+    told: Control,
     epochs: Array<MapData, u32>,
     listeners: HashMap<MapData, ListenerKey, u8>,
     losses: PerCpuArray<MapData, u64>,
@@ -55,11 +59,20 @@ impl Probe {
                 .map_err(|error| ProbeError::Map("FREE_ROWS", error))?;
         }
         Ok(Self {
-            events: take(&mut programs, "EVENTS", RingBuf::try_from)?,
+            rings: [
+                take(&mut programs, "ALERTS", RingBuf::try_from)?,
+                take(&mut programs, "EVENTS", RingBuf::try_from)?,
+            ],
+            merge: Merge::default(),
             rows: take(&mut programs, "ROW", PerCpuArray::try_from)?,
             free_rows,
             watched: take(&mut programs, "WATCHED", HashMap::try_from)?,
-            generation: take(&mut programs, "GENERATION", Array::try_from)?,
+            control: take(&mut programs, "CONTROL", Array::try_from)?,
+            told: Control {
+                generation: 0,
+                _pad: 0,
+                drain: 0,
+            },
             epochs: take(&mut programs, "EPOCH", Array::try_from)?,
             listeners: take(&mut programs, "LISTENER", HashMap::try_from)?,
             losses: take(&mut programs, "LOST", PerCpuArray::try_from)?,
@@ -76,16 +89,36 @@ impl Probe {
         &self.attachments
     }
 
-    /// The next record of the ring, or `None` when it is empty.
-    pub fn next_record(&mut self) -> Option<Result<Record, DecodeError>> {
-        self.events.next().map(|bytes| decode(&bytes))
+    /// The next record of both rings in the order of time, or `None` when the rest is later than `until`. A record is
+    /// on its way into its ring for some microseconds after the time that it bears: end `until` before now.
+    pub fn next_record(&mut self, until: Moment) -> Option<Result<Record, DecodeError>> {
+        let Self { rings, merge, .. } = self;
+        merge.next(until, |ring| {
+            let bytes = rings.get_mut(ring)?.next()?;
+            let record = decode(&bytes);
+            // One that cannot be read has no time, and nothing that it could come too early for.
+            let at = record.as_ref().map_or(Moment(0), Record::at);
+            Some((at, record))
+        })
     }
 
-    /// Descriptor that is readable when the kernel asks for attention. Ordinary events do not: look at the ring every
+    /// Whether [`Probe::next_record`] keeps a record back until it is old enough.
+    #[must_use]
+    pub fn holds_records(&self) -> bool {
+        self.merge.holds()
+    }
+
+    /// Says that the rings were emptied: each container has its whole share of them again.
+    pub fn drained(&mut self) {
+        self.told.drain += 1;
+        self.tell();
+    }
+
+    /// Descriptors that are readable when the kernel asks for attention. Ordinary events do not: look at the rings every
     /// few tens of milliseconds too.
     #[must_use]
-    pub fn events_fd(&self) -> BorrowedFd<'_> {
-        self.events.as_fd()
+    pub fn ring_fds(&self) -> [BorrowedFd<'_>; 2] {
+        self.rings.each_ref().map(AsFd::as_fd)
     }
 
     /// What a row counted so far, over all CPUs.
@@ -185,9 +218,13 @@ impl Probe {
 
     /// Tells the programs that what they remember of `WATCHED` may be outdated.
     fn raise_generation(&mut self) {
-        let next = self.generation.get(&0, 0).unwrap_or(0).wrapping_add(1);
-        if let Err(error) = self.generation.set(0, next, 0) {
-            tracing::error!(%error, "The probe could not be told of a change of what is watched; counts may be a container's that is no longer watched.");
+        self.told.generation = self.told.generation.wrapping_add(1);
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        if let Err(error) = self.control.set(0, self.told, 0) {
+            tracing::error!(%error, "The probe could not be told of a change; counts may be a container's that is no longer watched, and events of busy ones are lost.");
         }
     }
 

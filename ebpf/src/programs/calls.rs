@@ -8,7 +8,14 @@ use picket_ebpf::{
     SEEN_PRIVILEGED, Slot, cell, kind,
 };
 
-use super::{emit, fields, fields::direct, files, maps::ROW, watch};
+use super::{
+    emit::{self, Ring},
+    fields,
+    fields::direct,
+    files,
+    maps::ROW,
+    watch,
+};
 
 /// `include/trace/events/syscalls.h`: `TP_PROTO(struct pt_regs *regs, long ret)`.
 #[btf_tracepoint(function = "sys_exit")]
@@ -77,7 +84,7 @@ fn privileged(slot: Slot, call: u64, result: i64, args: [u64; 3]) {
     let Some(key) = emit::first_time(slot, SEEN_PRIVILEGED, [call, outcome as u64, args[0]]) else {
         return;
     };
-    let Some(mut entry) = emit::reserve::<PrivilegedEvent>(slot.row) else {
+    let Some(mut entry) = emit::reserve::<PrivilegedEvent>(slot.row, Ring::Alerts) else {
         emit::forget(&key);
         return;
     };

@@ -6,10 +6,11 @@ use aya_ebpf::{
     helpers::generated::bpf_probe_read_kernel_str, macros::btf_tracepoint,
     programs::BtfTracePointContext,
 };
-use picket_ebpf::{CGROUP_PATH_BYTES, CgroupEvent, Slot, kind, lost};
+use picket_ebpf::{CGROUP_PATH_BYTES, CgroupEvent, NO_ROW, Slot, kind, lost};
 
 use super::{
-    emit, fields,
+    emit::{self, Ring},
+    fields,
     fields::{direct, peek_at},
     maps::{FREE_ROWS, WATCHED},
     watch,
@@ -17,7 +18,6 @@ use super::{
 
 /// Hex digits of a container id.
 const ID_DIGITS: usize = 64;
-const NO_ROW: u32 = u32::MAX;
 
 /// `include/trace/events/cgroup.h`: `TP_PROTO(struct cgroup *cgrp, const char *path)`.
 #[btf_tracepoint(function = "cgroup_mkdir")]
@@ -107,7 +107,7 @@ fn taken(id: u64) -> Option<Slot> {
             container: id,
         }),
         _ => {
-            emit::count_loss(lost::ROWS_FULL);
+            emit::count_loss(NO_ROW, lost::ROWS_FULL);
             None
         }
     }
@@ -119,7 +119,7 @@ fn entered(id: u64, slot: &Slot) -> bool {
     if WATCHED.insert(&id, slot, 0).is_ok() {
         return true;
     }
-    emit::count_loss(lost::WATCHED_FULL);
+    emit::count_loss(slot.row, lost::WATCHED_FULL);
     if slot.container == id {
         // There is room for every row there is.
         let _ = FREE_ROWS.push(slot.row, 0);
@@ -159,7 +159,7 @@ unsafe fn looks_like_container(group: *const u8) -> bool {
 
 #[inline(always)]
 unsafe fn report(kind: u32, id: u64, row: u32, path: *const u8) {
-    let Some(mut entry) = emit::reserve::<CgroupEvent>(row) else {
+    let Some(mut entry) = emit::reserve::<CgroupEvent>(row, Ring::Alerts) else {
         return;
     };
     // SAFETY: reserved ring memory; every field is written, `path` as far as `len` says.

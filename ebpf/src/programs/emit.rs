@@ -1,53 +1,136 @@
-//! Events into the ring, and the count of those that did not fit.
+//! Events into the rings, and the count of those that did not get there.
+
+use core::arch::asm;
 
 use aya_ebpf::{
     bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
     helpers::bpf_get_current_pid_tgid,
-    helpers::generated::{bpf_get_current_comm, bpf_ktime_get_boot_ns},
-    maps::ring_buf::RingBufEntry,
+    helpers::generated::{bpf_get_current_comm, bpf_ktime_get_boot_ns, bpf_ringbuf_output},
+    maps::{RingBuf, ring_buf::RingBufEntry},
 };
-use picket_ebpf::{Header, RING_WAKE_BYTES, SeenKey, Slot, lost};
+use picket_ebpf::{
+    ALERTS_BYTES, EVENTS_BYTES, EVENTS_WAKE_BYTES, Header, RING_SHARE, SeenKey, Slot, lost,
+};
 
-use super::maps::{EPOCH, EVENTS, LOST, ROW, SEEN_THINGS};
+use super::maps::{ALERTS, CONTROL, EPOCH, EVENTS, LOST, ROW, SEEN_THINGS, USED};
 
-/// Counts one loss.
+/// Where an event goes. The agent puts both into one order again by the time in their headers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Ring {
+    /// Rare and about security: no flood of ordinary events can crowd it out.
+    Alerts = 0,
+    /// Ordinary.
+    Events = 1,
+}
+
+impl Ring {
+    #[inline(always)]
+    fn map(self) -> &'static RingBuf {
+        match self {
+            Self::Alerts => &ALERTS,
+            Self::Events => &EVENTS,
+        }
+    }
+
+    /// Bytes of it that one container may use between two drains.
+    #[inline(always)]
+    const fn share(self) -> u64 {
+        let whole = match self {
+            Self::Alerts => ALERTS_BYTES,
+            Self::Events => EVENTS_BYTES,
+        };
+        (whole / RING_SHARE) as u64
+    }
+}
+
+/// Bytes the kernel puts before each record (`BPF_RINGBUF_HDR_SZ`), whose length it rounds up to 8 (kernel/bpf/ringbuf.c).
+const RECORD_HEADER: u64 = 8;
+
+/// Counts one loss, also in the row of the container that suffers it; `NO_ROW` where that is none.
 #[inline(always)]
-pub fn count_loss(reason: u32) {
+pub fn count_loss(row: u32, reason: u32) {
     if let Some(counter) = LOST.get_ptr_mut(reason) {
         // SAFETY: this CPU's own value of the map.
         unsafe { *counter += 1 };
     }
-}
-
-/// Counts one undelivered event, also in its container's row.
-#[inline(always)]
-pub fn count_undelivered(row: u32) {
-    count_loss(lost::RING_FULL);
     if let Some(row) = ROW.get_ptr_mut(row) {
-        // SAFETY: as above.
-        unsafe { (*row).lost = (*row).lost.wrapping_add(1) };
+        let index = reason as usize & (lost::ROOM - 1);
+        // SAFETY: as above; the index is masked into the array.
+        unsafe { (*row).lost[index] = (*row).lost[index].wrapping_add(1) };
     }
 }
 
 /// Whether a reader should be woken now. Without this every event of a caught-up reader costs its producer an
-/// interrupt; the agent looks at the ring often enough by itself.
+/// interrupt; the agent looks at the rings often enough by itself.
 #[inline(always)]
 pub fn wake_flags(urgent: bool) -> u64 {
-    if urgent || EVENTS.query(u64::from(BPF_RB_AVAIL_DATA)) >= RING_WAKE_BYTES {
+    if urgent || EVENTS.query(u64::from(BPF_RB_AVAIL_DATA)) >= EVENTS_WAKE_BYTES {
         u64::from(BPF_RB_FORCE_WAKEUP)
     } else {
         u64::from(BPF_RB_NO_WAKEUP)
     }
 }
 
-/// Reserves room for an event of container row `row`; a full ring is counted.
+/// Reserves room for an event of the container with this row. When there is none it is counted, and the event is lost.
 #[inline(always)]
-pub fn reserve<T: 'static>(row: u32) -> Option<RingBufEntry<T>> {
-    let entry = EVENTS.reserve::<T>(0);
+pub fn reserve<T: 'static>(row: u32, ring: Ring) -> Option<RingBufEntry<T>> {
+    if !within_share(row, ring, size_of::<T>() as u64) {
+        return None;
+    }
+    let entry = ring.map().reserve::<T>(0);
     if entry.is_none() {
-        count_undelivered(row);
+        count_loss(row, lost::RING_FULL);
     }
     entry
+}
+
+/// Sends the first `size` bytes at `event`, of the container with this row; false when they are lost, which is counted.
+///
+/// # Safety
+///
+/// `event` points to at least `size` initialised bytes of a map value or the stack.
+#[inline(always)]
+pub unsafe fn output(row: u32, ring: Ring, event: *mut u8, size: usize, urgent: bool) -> bool {
+    if !within_share(row, ring, size as u64) {
+        return false;
+    }
+    // SAFETY: the caller's.
+    let sent = unsafe {
+        bpf_ringbuf_output(
+            core::ptr::from_ref(ring.map()).cast_mut().cast(),
+            event.cast(),
+            size as u64,
+            wake_flags(urgent),
+        )
+    };
+    if sent != 0 {
+        count_loss(row, lost::RING_FULL);
+    }
+    sent == 0
+}
+
+/// Whether the container's share of the ring still holds an event of this size, which is then taken from it. Events that
+/// are no watched container's have no share to keep to.
+#[inline(always)]
+fn within_share(row: u32, ring: Ring, size: u64) -> bool {
+    let (Some(control), Some(used)) = (CONTROL.get(0), USED.get_ptr_mut(row)) else {
+        return true;
+    };
+    let taken = (size + RECORD_HEADER + 7) & !7;
+    // SAFETY: a map value, which lives as long as the map; other CPUs change it too, see its declaration.
+    unsafe {
+        if (&raw const (*used).drain).read_volatile() != control.drain {
+            (&raw mut (*used).bytes).write_volatile([0; 2]);
+            (&raw mut (*used).drain).write_volatile(control.drain);
+        }
+        let bytes = (&raw mut (*used).bytes).cast::<u64>().add(ring as usize);
+        if bytes.read_volatile() + taken > ring.share() {
+            count_loss(row, lost::QUOTA);
+            return false;
+        }
+        asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) bytes, in(reg) taken);
+    }
+    true
 }
 
 /// Writes the common part of an event about the current task.
@@ -80,8 +163,10 @@ pub fn first_time(slot: Slot, kind: u64, what: [u64; 3]) -> Option<SeenKey> {
     if SEEN_THINGS.get_ptr(&key).is_some() {
         return None;
     }
-    // An LRU map makes room by itself; if it cannot, the thing is reported once more.
-    let _ = SEEN_THINGS.insert(&key, &1, 0);
+    // An LRU map makes room by itself, unless another CPU holds the lists it would have to look through.
+    if SEEN_THINGS.insert(&key, &1, 0).is_err() {
+        count_loss(slot.row, lost::SEEN_FULL);
+    }
     Some(key)
 }
 

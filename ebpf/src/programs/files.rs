@@ -1,15 +1,16 @@
 //! Files: what a container opened, by identity, and its path where it is new.
 
-use aya_ebpf::helpers::generated::{bpf_probe_read_kernel_str, bpf_ringbuf_output};
+use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
 use picket_ebpf::{
     ACCESS_READ, ACCESS_WRITE, OpenEvent, PATH_BYTES, PATH_CUT, PATH_PARTS, PATH_UNREADABLE,
     PathParts, SEEN_FILE, Slot, StdioEvent, kind, lost,
 };
 
 use super::{
-    emit, fields,
+    emit::{self, Ring},
+    fields,
     fields::{peek, peek_at},
-    maps::{EVENTS, OPEN_SCRATCH},
+    maps::OPEN_SCRATCH,
     watch,
 };
 
@@ -75,28 +76,23 @@ pub fn opened(slot: Slot, fd: u64) {
         (&raw mut (*event).place).write(0);
         (&raw mut (*event).device).write(device);
         (&raw mut (*event).inode).write(number);
-        let used = path_of(file, &raw mut (*event).path);
+        let used = path_of(slot.row, file, &raw mut (*event).path);
         let size = size_of::<OpenEvent>() - PATH_BYTES + used;
-        let sent = bpf_ringbuf_output(
-            (&raw const EVENTS).cast_mut().cast(),
-            event.cast(),
-            size as u64,
-            emit::wake_flags(access == ACCESS_WRITE),
-        );
-        if sent != 0 {
-            emit::count_undelivered(slot.row);
+        let urgent = access == ACCESS_WRITE;
+        if !emit::output(slot.row, Ring::Events, event.cast(), size, urgent) {
             emit::forget(&key);
         }
     }
 }
 
 /// Writes the path of `file` into `parts`, from its last component up to the task's root, and returns the bytes used.
+/// `row` is whose loss it is when a component cannot be read.
 ///
 /// # Safety
 ///
 /// `parts` points into reserved ring memory or a map value.
 #[inline(always)]
-pub unsafe fn path_of(file: *const u8, parts: *mut PathParts) -> usize {
+pub unsafe fn path_of(row: u32, file: *const u8, parts: *mut PathParts) -> usize {
     let mut dentry: *const u8 = peek(file, &fields::FILE_DENTRY);
     let mut mounted: *const u8 = peek(file, &fields::FILE_MNT);
     let fs: *const u8 = peek(watch::current_task(), &fields::TASK_FS);
@@ -132,7 +128,7 @@ pub unsafe fn path_of(file: *const u8, parts: *mut PathParts) -> usize {
             bpf_probe_read_kernel_str(to.cast(), PART_BYTES as u32, name.cast())
         };
         if written <= 0 {
-            emit::count_loss(lost::PATH_UNREADABLE);
+            emit::count_loss(row, lost::PATH_UNREADABLE);
             flags = PATH_UNREADABLE;
             break;
         }
@@ -164,7 +160,7 @@ pub fn duplicated(slot: Slot, fd: u64) {
     if family != AF_INET && family != AF_INET6 {
         return;
     }
-    let Some(mut entry) = emit::reserve::<StdioEvent>(slot.row) else {
+    let Some(mut entry) = emit::reserve::<StdioEvent>(slot.row, Ring::Alerts) else {
         return;
     };
     let event = entry.as_mut_ptr();

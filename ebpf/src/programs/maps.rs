@@ -1,4 +1,4 @@
-//! The maps, but for the two that `watch.rs` keeps to itself: what each holds, who writes, who reads, what happens when it is full.
+//! The maps, but for the one that `watch.rs` keeps to itself: what each holds, who writes, who reads, what happens when it is full.
 
 use aya_ebpf::{
     btf_maps,
@@ -6,8 +6,8 @@ use aya_ebpf::{
     maps::{Array, HashMap, LruHashMap, PerCpuArray, Queue, RingBuf},
 };
 use picket_ebpf::{
-    LISTENERS, ListenerKey, RING_BYTES, ROWS, Row, SEEN, SeenKey, Slot, WATCHED as WATCHED_ENTRIES,
-    lost,
+    ALERTS_BYTES, Control, EVENTS_BYTES, LISTENERS, ListenerKey, ROWS, Row, SEEN, SeenKey, Slot,
+    Used, WATCHED as WATCHED_ENTRIES, lost,
 };
 
 /// Counters of the watched containers, by row. Written here, read by the agent. A new container without a free row
@@ -41,9 +41,23 @@ pub static LISTENER: HashMap<ListenerKey, u8> = HashMap::with_max_entries(LISTEN
 #[btf_map]
 pub static TURN: btf_maps::SkStorage<u32> = btf_maps::SkStorage::new();
 
-/// Events to the agent. When full, the event is dropped and counted in `LOST[RING_FULL]` and in its container's row.
+/// What the agent tells the programs. Written by the agent alone.
 #[map]
-pub static EVENTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
+pub static CONTROL: Array<Control> = Array::with_max_entries(1, 0);
+
+/// Rare security events to the agent, apart from what a flood of ordinary ones could fill. When full, or when the
+/// container has used up its share, the event is dropped and counted in `LOST` and in its container's row.
+#[map]
+pub static ALERTS: RingBuf = RingBuf::with_byte_size(ALERTS_BYTES, 0);
+
+/// Ordinary events to the agent. When full, as `ALERTS`.
+#[map]
+pub static EVENTS: RingBuf = RingBuf::with_byte_size(EVENTS_BYTES, 0);
+
+/// What each row used of the rings since they were last emptied. Two CPUs that begin a new count at once may forget
+/// one event of each other, and each may exceed the share by the event it is about to send.
+#[map]
+pub static USED: Array<Used> = Array::with_max_entries(ROWS, 0);
 
 /// Losses by reason.
 #[map]

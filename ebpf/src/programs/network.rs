@@ -9,7 +9,8 @@ use aya_ebpf::{
 use picket_ebpf::{ConnectEvent, ListenEvent, ListenerKey, SEEN_PEER, Slot, kind, lost};
 
 use super::{
-    emit, fields,
+    emit::{self, Ring},
+    fields,
     fields::{direct, peek},
     maps::{LISTENER, ROW, TURN},
     watch,
@@ -89,7 +90,7 @@ fn contacted(address: [u32; 4], port_be: u32, protocol: u32, version: u8) {
     let Some(key) = emit::first_time(slot, SEEN_PEER, [low, high, rest]) else {
         return;
     };
-    let Some(mut entry) = emit::reserve::<ConnectEvent>(slot.row) else {
+    let Some(mut entry) = emit::reserve::<ConnectEvent>(slot.row, Ring::Alerts) else {
         emit::forget(&key);
         return;
     };
@@ -167,9 +168,9 @@ fn listening(slot: Slot, sock: *const u8) {
         port: u32::from(port),
     };
     if LISTENER.insert(&key, &1, 0).is_err() {
-        emit::count_loss(lost::LISTENERS_FULL);
+        emit::count_loss(slot.row, lost::LISTENERS_FULL);
     }
-    let Some(mut entry) = emit::reserve::<ListenEvent>(slot.row) else {
+    let Some(mut entry) = emit::reserve::<ListenEvent>(slot.row, Ring::Alerts) else {
         return;
     };
     // SAFETY: reserved ring memory; every field is written.

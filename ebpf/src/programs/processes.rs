@@ -11,7 +11,8 @@ use picket_ebpf::{
 };
 
 use super::{
-    emit, fields,
+    emit::{self, Ring},
+    fields,
     fields::{direct, peek, peek_at},
     files,
     maps::ROW,
@@ -40,7 +41,7 @@ pub fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
     if thread != process {
         return 0;
     }
-    if let Some(mut entry) = emit::reserve::<ForkEvent>(slot.row) {
+    if let Some(mut entry) = emit::reserve::<ForkEvent>(slot.row, Ring::Events) {
         let event = entry.as_mut_ptr();
         // SAFETY: reserved ring memory; every field is written.
         unsafe {
@@ -61,7 +62,7 @@ pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
     let Some(slot) = watch::of_task(task) else {
         return 0;
     };
-    let Some(mut entry) = emit::reserve::<ExecEvent>(slot.row) else {
+    let Some(mut entry) = emit::reserve::<ExecEvent>(slot.row, Ring::Alerts) else {
         return 0;
     };
     // SAFETY: typed arguments, offsets from BTF; reserved ring memory of which every byte sent is written, the unused
@@ -88,7 +89,7 @@ pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
                 place |= PLACE_MEMFD;
             }
         }
-        files::path_of(file, &raw mut (*event).exe);
+        files::path_of(slot.row, file, &raw mut (*event).exe);
 
         let name: *const u8 = direct(binary, &fields::BPRM_FILENAME);
         let written = bpf_probe_read_kernel_str(
@@ -97,7 +98,7 @@ pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
             name.cast(),
         );
         if written <= 0 {
-            emit::count_loss(lost::PATH_UNREADABLE);
+            emit::count_loss(slot.row, lost::PATH_UNREADABLE);
         }
         (&raw mut (*event).filename_len).write(if written > 0 { written as u32 - 1 } else { 0 });
 
@@ -115,7 +116,7 @@ pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
             start as *const _,
         );
         if read != 0 {
-            emit::count_loss(lost::ARGV_UNREADABLE);
+            emit::count_loss(slot.row, lost::ARGV_UNREADABLE);
         }
         (&raw mut (*event).argv_len).write(if read == 0 { length as u32 } else { 0 });
         (&raw mut (*event).cwd.len).write(0);
@@ -166,7 +167,7 @@ pub fn sched_process_exit(ctx: BtfTracePointContext) -> i32 {
     if live != 0 {
         return 0;
     }
-    if let Some(mut entry) = emit::reserve::<ExitEvent>(slot.row) {
+    if let Some(mut entry) = emit::reserve::<ExitEvent>(slot.row, Ring::Events) {
         let event = entry.as_mut_ptr();
         // SAFETY: reserved ring memory; every field is written.
         unsafe {

@@ -6,19 +6,14 @@ use aya_ebpf::{
         generated::{bpf_get_current_task, bpf_get_current_task_btf},
     },
     macros::map,
-    maps::{Array, PerCpuArray},
+    maps::PerCpuArray,
 };
 use picket_ebpf::Slot;
 
 use super::{
     fields::{self, direct, peek},
-    maps::WATCHED,
+    maps::{CONTROL, WATCHED},
 };
-
-/// Raised by the agent after each change it makes to `WATCHED`. What the kernel side changes there needs none: a new
-/// cgroup has an id that never was, and the id of a removed one never comes back (`kernfs_new_node`, fs/kernfs/dir.c).
-#[map]
-static GENERATION: Array<u32> = Array::with_max_entries(1, 0);
 
 /// What `WATCHED` said of the cgroup that last made a system call on this CPU. Most calls come from the same cgroup as
 /// the one before, and this spares them the hashing. Only `sys_exit` uses it, which never interrupts itself.
@@ -91,7 +86,7 @@ pub fn of_caller(task: *const u8) -> Option<Slot> {
         unsafe { bpf_get_current_cgroup_id() }
     };
     // Read before `WATCHED`, so that a change in between shows at the next call.
-    let &generation = GENERATION.get(0)?;
+    let generation = CONTROL.get(0)?.generation;
     let latest = LATEST.get_ptr_mut(0)?;
     // SAFETY: this CPU's own value.
     unsafe {
