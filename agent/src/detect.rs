@@ -10,6 +10,7 @@ pub mod evidence;
 pub mod finding;
 pub mod mixture;
 pub mod never_learn;
+pub mod news;
 pub mod novelty;
 pub mod rates;
 pub mod technique;

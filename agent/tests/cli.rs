@@ -99,6 +99,8 @@ fn a_wrong_command_line_is_code_2() {
         "events --class weather",
         "events --min-severity loud",
         "events --since yesterday",
+        "events --family weather",
+        "events --family endpoint --findings",
         "baseline show ../status",
         "status -o xml",
     ] {
@@ -297,8 +299,15 @@ const PAST: &str = r#"[
 const STREAM: &str =
     "{\"id\":\"B\",\"title\":\"second\"}\n\n{\"id\":\"C\",\"title\":\"third\\u001b[2J\"}\n";
 
+const EVENTS: &str = r#"[
+    {"type":"evidence","time_ms":1700000001000,"family":"file_read","fact":"/data/new"},
+    {"type":"finding","time_ms":1700000002000,"severity":"high","class":"process","title":"a shell"}
+]"#;
+const EVENT_LINES: &str =
+    "{\"type\":\"evidence\",\"fact\":\"/data/new\"}\n{\"type\":\"missed\",\"missed\":7}\n";
+
 #[test]
-fn events_come_in_order_and_filtered_by_the_agent() {
+fn findings_come_in_order_and_filtered_by_the_agent() {
     let place = Place::new("");
     let questions = place.agent(&[("/api/v1/findings", 200, PAST)]);
     let output = place.run(
@@ -317,13 +326,56 @@ fn events_come_in_order_and_filtered_by_the_agent() {
 }
 
 #[test]
+fn events_are_shown_one_a_line_and_filtered_by_the_agent() {
+    let place = Place::new("");
+    let questions = place.agent(&[("/api/v1/events", 200, EVENTS)]);
+    let filter = "--family file_read -n a&b --container web --since 2023-11-14T22:13:20Z --limit 5";
+    let output = place.run(&format!("events {filter}"));
+    assert_code(&output, 0);
+    let text = stdout(&output);
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(text.contains("/data/new"), "{text}");
+    assert!(text.contains("a shell"), "{text}");
+    assert_eq!(
+        questions.recv().unwrap(),
+        "/api/v1/events?family=file_read&namespace=a%26b&container=web&since_ms=1700000000000&limit=5"
+    );
+    let output = place.run("events -o json");
+    let lines: Vec<Value> = stdout(&output)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines[0]["type"], "evidence");
+    assert_eq!(lines[0]["fact"], "/data/new");
+    assert_eq!(lines[1]["type"], "finding");
+}
+
+#[test]
+fn following_shows_what_is_remembered_and_what_was_missed() {
+    let place = Place::new("");
+    let questions = place.agent(&[("/api/v1/events/stream", 200, EVENT_LINES)]);
+    let output = place.run("events -f --container web");
+    assert_code(&output, 1);
+    let text = stdout(&output);
+    assert!(
+        text.contains("/data/new") && text.contains("7 events came faster"),
+        "{text}"
+    );
+    assert!(stderr(&output).contains("the agent ended the stream"));
+    assert_eq!(
+        questions.recv().unwrap(),
+        "/api/v1/events/stream?container=web&since_ms=0"
+    );
+}
+
+#[test]
 fn following_shows_each_finding_once_and_reports_the_end() {
     let place = Place::new("");
     let questions = place.agent(&[
         ("/api/v1/findings", 200, PAST),
         ("/api/v1/findings/stream", 200, STREAM),
     ]);
-    let output = place.run("events -f");
+    let output = place.run("events -f --findings");
     assert_code(&output, 1);
     let text = stdout(&output);
     for title in ["first", "second", "third"] {

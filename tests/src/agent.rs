@@ -12,7 +12,7 @@ use serde_json::Value;
 
 mod questions;
 
-pub use questions::Fact;
+pub use questions::{Evidence, Fact};
 
 use crate::http;
 use crate::metrics::Metrics;

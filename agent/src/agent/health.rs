@@ -124,6 +124,7 @@ impl Health {
     /// The status now.
     pub fn status(&self, pipeline: &Pipeline) -> Status {
         let losses = pipeline.parts.probe.losses();
+        let (evidence, evidence_forgotten) = pipeline.parts.reporter.evidence();
         Status {
             updated_ms: clock::wall_ms(),
             events: pipeline
@@ -136,6 +137,8 @@ impl Health {
                 .map(|(reason, count)| (reason.to_owned(), count))
                 .collect(),
             events_unattributed: pipeline.unattributed,
+            evidence,
+            evidence_forgotten,
             findings: pipeline.parts.reporter.reported(),
             suppressed: pipeline
                 .suppressed

@@ -17,6 +17,7 @@ use crate::detect::detector::{Detector, Outcome};
 use crate::export::metrics::Metrics;
 use crate::export::view::ContainerView;
 use crate::observe::event::{CgroupId, Event, Moment};
+use crate::observe::fact::Sighting;
 use crate::probe::{Probe, Record, Totals};
 use crate::workload::cgroup_path;
 use crate::workload::container::Container;
@@ -167,17 +168,25 @@ impl Pipeline {
             &sighting,
             now_s,
         );
-        self.report(event.cgroup, outcome);
+        self.report(event.cgroup, Some(sighting), outcome);
     }
 
-    fn report(&mut self, cgroup: CgroupId, outcome: Outcome) {
+    /// Hands on what became of a sighting, or of a window's rates.
+    fn report(&mut self, cgroup: CgroupId, sighting: Option<Sighting>, outcome: Outcome) {
         if let Some(reason) = outcome.suppressed {
             *self.suppressed.entry(reason.name()).or_insert(0) += 1;
             self.parts.metrics.suppressed(reason, 1);
         }
-        if let (Some(finding), Some(watched)) = (outcome.finding, self.watched.get_mut(&cgroup)) {
+        let Some(watched) = self.watched.get_mut(&cgroup) else {
+            return;
+        };
+        let reporter = &mut self.parts.reporter;
+        if let (Some(news), Some(sighting)) = (outcome.news, sighting) {
+            reporter.news(news, sighting, &watched.container);
+        }
+        if let Some(finding) = outcome.finding {
             watched.findings += 1;
-            self.parts.reporter.report(&finding, &watched.container);
+            reporter.report(&finding, &watched.container);
         }
     }
 
@@ -238,8 +247,9 @@ impl Pipeline {
             tracing::info!(container = %watched.container.name, baseline = %baseline.id(), "Learning has ended: behaviour is compared from now on.");
             self.save_at_once = true;
         }
+        let mut sightings = report.sightings.into_iter();
         for outcome in outcomes {
-            self.report(cgroup, outcome);
+            self.report(cgroup, sightings.next(), outcome);
         }
     }
 

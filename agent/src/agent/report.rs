@@ -1,4 +1,5 @@
-//! A finding on its way out: it gets its id and time, and goes to the log, the metrics, the API and its incident.
+//! The way out. A finding gets its id and time, and goes to the log, the metrics, the API and its incident; what is
+//! merely new goes to the API.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,12 +8,15 @@ use ulid::Ulid;
 
 use super::clock;
 use crate::detect::finding::Finding;
+use crate::detect::news::News;
 use crate::export::api::state::ApiState;
+use crate::export::history::Evidence;
 use crate::export::log::FindingLog;
 use crate::export::metrics::Metrics;
 use crate::export::ocsf::{self, Host, Stamp};
 use crate::export::view::finding::FindingView;
 use crate::incident::Incidents;
+use crate::observe::fact::Sighting;
 use crate::workload::container::Container;
 
 /// Hands findings to every exporter.
@@ -51,6 +55,21 @@ impl Reporter {
     /// The incidents of this agent's life.
     pub const fn incidents(&mut self) -> &mut Incidents {
         &mut self.incidents
+    }
+
+    /// Pieces of evidence since the start, and those of them that are no longer remembered.
+    pub fn evidence(&self) -> (u64, u64) {
+        self.api.history().counts()
+    }
+
+    /// Takes up something new about a container.
+    pub fn news(&self, news: News, sighting: Sighting, container: &Arc<Container>) {
+        self.api.history().add(Evidence {
+            container: Arc::clone(container),
+            news,
+            sighting,
+            boot_ms: clock::boot_ms(),
+        });
     }
 
     /// Lets the log write what it still holds.

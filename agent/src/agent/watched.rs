@@ -1,6 +1,7 @@
 //! One container under watch: its identity, its observer, its counters.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::inventory::Existing;
 use crate::baseline::key::Key;
@@ -42,7 +43,7 @@ pub struct Waiting {
 /// A container under watch.
 pub struct Watched {
     /// Its identity.
-    pub container: Container,
+    pub container: Arc<Container>,
     /// The baseline it is compared with.
     pub key: Key,
     /// Its row of counters.
@@ -76,7 +77,7 @@ impl Watched {
         start: Moment,
     ) -> Self {
         Self {
-            container,
+            container: Arc::new(container),
             key,
             row,
             path,

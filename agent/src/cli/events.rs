@@ -12,31 +12,44 @@ use super::client::{Client, converse};
 use super::{Format, Global, output};
 use crate::config::Period;
 use crate::detect::finding::{Class, Severity};
-use crate::export::text::block;
+use crate::export::text::{block, line};
+use crate::export::view::evidence::{EventFilter, EventView};
 use crate::export::view::finding::{FindingFilter, FindingView};
+use crate::observe::fact::Family;
 
-/// Show findings, oldest first
+/// Show what is new about the containers, and findings, oldest first
 #[derive(Args)]
-#[command(after_help = "With -o json each finding is one line.\n\n\
+#[command(
+    after_help = "An event is evidence (what the container's baseline did not hold when it was seen) or a finding.\n\
+                        With -o json each is one line, whose \"type\" is \"evidence\" or \"finding\"; \
+                        a line of type \"missed\" says how many were forgotten before they could be shown.\n\n\
                         Exit codes: 0 shown, 1 the agent is not running or ended while it was followed, \
-                        2 wrong command line or configuration")]
+                        2 wrong command line or configuration"
+)]
 pub(super) struct Events {
-    /// Go on with new findings as they come
+    /// Go on with new events as they come
     #[arg(short, long)]
     follow: bool,
+    /// Only findings, in full
+    #[arg(long)]
+    findings: bool,
+    /// Only evidence of this family
+    #[arg(long, value_name = "FAMILY", value_parser = names(Family::ALL.map(Family::name)),
+          conflicts_with_all = ["findings", "min_severity", "class"])]
+    family: Option<String>,
     /// Only findings at least this severe
     #[arg(long, value_name = "SEVERITY", value_parser = names(Severity::ALL.map(Severity::name)).try_map(severity))]
     min_severity: Option<Severity>,
     /// Only findings of this class
     #[arg(long, value_name = "CLASS", value_parser = names(Class::ALL.map(Class::name)))]
     class: Option<String>,
-    /// Only findings in this Kubernetes namespace, or of this runtime (`docker`)
+    /// Only events in this Kubernetes namespace, or of this runtime (`docker`)
     #[arg(short, long, value_name = "NAMESPACE")]
     namespace: Option<String>,
-    /// Only findings of the container with this name
+    /// Only events of the container with this name
     #[arg(long, value_name = "NAME")]
     container: Option<String>,
-    /// Only findings since then: 30s, 5m, 2h, 1d, or 2026-01-31T12:00:00Z
+    /// Only events since then: 30s, 5m, 2h, 1d, or 2026-01-31T12:00:00Z
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<i64>,
     /// At most this many, the newest
@@ -74,7 +87,42 @@ impl Events {
     }
 
     async fn show(&self, client: &Client, format: Format) -> anyhow::Result<ExitCode> {
-        let query = serde_urlencoded::to_string(self.filter())?;
+        let only_findings = self.findings || self.min_severity.is_some() || self.class.is_some();
+        match (only_findings, self.follow) {
+            (true, _) => self.show_findings(client, format).await,
+            (false, true) => self.follow_events(client, format).await,
+            (false, false) => self.show_events(client, format).await,
+        }
+    }
+
+    async fn show_events(&self, client: &Client, format: Format) -> anyhow::Result<ExitCode> {
+        let query = serde_urlencoded::to_string(self.event_filter())?;
+        let path = format!("/api/v1/events?{query}");
+        let events: Vec<EventView> = client.get(&path).await?;
+        for event in &events {
+            print_event(event, format)?;
+        }
+        if events.is_empty() && format == Format::Text {
+            output::complain("no events");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn follow_events(&self, client: &Client, format: Format) -> anyhow::Result<ExitCode> {
+        let mut filter = self.event_filter();
+        // The remembered ones come first.
+        filter.since_ms.get_or_insert(0);
+        let query = serde_urlencoded::to_string(filter)?;
+        let path = format!("/api/v1/events/stream?{query}");
+        let mut stream = client.stream(&path).await?;
+        while let Some(event) = stream.next::<EventView>().await? {
+            print_event(&event, format)?;
+        }
+        ended()
+    }
+
+    async fn show_findings(&self, client: &Client, format: Format) -> anyhow::Result<ExitCode> {
+        let query = serde_urlencoded::to_string(self.finding_filter())?;
         // Opened before the past is read, so that no finding falls between the two.
         let stream = match self.follow {
             true => {
@@ -86,25 +134,37 @@ impl Events {
         let path = format!("/api/v1/findings?{query}");
         let mut past: Vec<FindingView> = client.get(&path).await?;
         past.sort_by_key(|finding| (finding.time_ms, finding.sequence));
-        for finding in &past {
-            print(finding, format)?;
+        let nothing = past.is_empty();
+        let mut shown = BTreeSet::new();
+        for finding in past {
+            shown.insert(finding.id.clone());
+            print_finding(finding, format)?;
         }
         let Some(mut stream) = stream else {
-            if past.is_empty() && format == Format::Text {
+            if nothing && format == Format::Text {
                 output::complain("no findings");
             }
             return Ok(ExitCode::SUCCESS);
         };
-        let mut shown: BTreeSet<String> = past.into_iter().map(|finding| finding.id).collect();
         while let Some(finding) = stream.next::<FindingView>().await? {
             if !shown.remove(&finding.id) {
-                print(&finding, format)?;
+                print_finding(finding, format)?;
             }
         }
-        bail!("the agent ended the stream; is it still running?")
+        ended()
     }
 
-    fn filter(&self) -> FindingFilter {
+    fn event_filter(&self) -> EventFilter {
+        EventFilter {
+            family: self.family.clone(),
+            namespace: self.namespace.clone(),
+            container: self.container.clone(),
+            since_ms: self.since,
+            limit: self.limit,
+        }
+    }
+
+    fn finding_filter(&self) -> FindingFilter {
         FindingFilter {
             min_severity: self.min_severity,
             class: self.class.clone(),
@@ -117,10 +177,21 @@ impl Events {
     }
 }
 
-fn print(finding: &FindingView, format: Format) -> anyhow::Result<()> {
+fn ended() -> anyhow::Result<ExitCode> {
+    bail!("the agent ended the stream; is it still running?")
+}
+
+fn print_event(event: &EventView, format: Format) -> anyhow::Result<()> {
     match format {
-        Format::Json => output::json_line(finding),
-        Format::Text => output::text(&block(finding)),
+        Format::Json => output::json_line(event),
+        Format::Text => output::text(&line::event(event)),
+    }
+}
+
+fn print_finding(finding: FindingView, format: Format) -> anyhow::Result<()> {
+    match format {
+        Format::Json => output::json_line(&EventView::Finding(Box::new(finding))),
+        Format::Text => output::text(&block(&finding)),
     }
 }
 

@@ -54,6 +54,7 @@ fn to_text(status: &Status) -> String {
     line("events", &counts(status.events.iter()));
     line("lost", &counts(status.events_lost.iter()));
     line("unattributed", &status.events_unattributed);
+    line("evidence", &evidence(status));
     line("findings", &status.findings);
     line("suppressed", &counts(status.suppressed.iter()));
     for degraded in &status.degraded {
@@ -69,6 +70,16 @@ fn or_none(text: &str) -> &str {
     match text {
         "" => "none",
         text => text,
+    }
+}
+
+fn evidence(status: &Status) -> String {
+    match status.evidence_forgotten {
+        0 => status.evidence.to_string(),
+        forgotten => format!(
+            "{} ({forgotten} no longer in `picket events`)",
+            status.evidence
+        ),
     }
 }
 

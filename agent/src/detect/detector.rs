@@ -8,10 +8,11 @@ use super::danger::{self, Category, REPORTED_FROM, categorise};
 use super::evidence::{Evidence, threshold};
 use super::finding::{Finding, Severity};
 use super::never_learn::{Kind, NeverLearn};
+use super::news::News;
 use super::novelty::assess;
 use super::rates::Verdict;
 use crate::baseline::exposure::Share;
-use crate::baseline::facts::Learned;
+use crate::baseline::facts::{Learned, Seen};
 use crate::baseline::hash::hash64;
 use crate::baseline::learning::{LearningSettings, State};
 use crate::baseline::model::{Baseline, Knowledge};
@@ -57,13 +58,22 @@ pub struct Outcome {
     pub finding: Option<Finding>,
     /// Why something that could have been a finding was not reported.
     pub suppressed: Option<Reason>,
+    /// In what way the sighting was new; `None` for what the baseline held or the operator allowed, and for windows.
+    pub news: Option<News>,
 }
 
 impl Outcome {
     fn suppressed(reason: Reason) -> Self {
         Self {
-            finding: None,
             suppressed: Some(reason),
+            ..Self::default()
+        }
+    }
+
+    fn news(self, news: News) -> Self {
+        Self {
+            news: Some(news),
+            ..self
         }
     }
 }
@@ -132,16 +142,22 @@ impl Detector {
             now_s,
         };
         if let Some(kind) = self.settings.never_learn.kind(sighting) {
-            return self.never_learnable(baseline, at, kind, sighting);
+            let outcome = self.never_learnable(baseline, at, kind, sighting);
+            return outcome.news(News::NeverLearn);
         }
         let (phase, fact) = (sighting.phase, &sighting.fact);
         let category = categorise(sighting, self.settings.is_common_syscall);
         if !baseline.judges(phase, fact.family) {
-            let learned = baseline.learn(phase, fact, replica, now_s);
-            return match (learned, category) {
-                (Learned::Again, _) | (_, None) => Outcome::default(),
-                (Learned::New | Learned::Refused, Some(_)) => Outcome::suppressed(Reason::Learning),
+            let news = match baseline.learn(phase, fact, replica, now_s) {
+                Learned::Again => return Outcome::default(),
+                Learned::New => News::Learned,
+                Learned::Refused => News::Refused,
             };
+            let outcome = match category {
+                Some(_) => Outcome::suppressed(Reason::Learning),
+                None => Outcome::default(),
+            };
+            return outcome.news(news);
         }
         let elsewhere = match baseline.knows(phase, fact) {
             Knowledge::Here => {
@@ -153,7 +169,7 @@ impl Detector {
         };
         match category {
             Some(category) => self.novelty(baseline, at, sighting, category, elsewhere),
-            None => Outcome::default(),
+            None => Outcome::default().news(News::New),
         }
     }
 
@@ -188,6 +204,25 @@ impl Detector {
     ) -> Outcome {
         let (phase, fact) = (sighting.phase, &sighting.fact);
         let before = baseline.set_pending(phase, fact, at.replica, at.now_s);
+        let news = match &before {
+            Some(_) => News::Pending,
+            None => News::New,
+        };
+        let outcome = self.assessed(baseline, at, sighting, category, elsewhere, before);
+        outcome.news(news)
+    }
+
+    /// Judges what a matured family does not know; `before` is what was known of it as pending.
+    fn assessed(
+        &mut self,
+        baseline: &mut Baseline,
+        at: At<'_>,
+        sighting: &Sighting,
+        category: Category,
+        elsewhere: Option<Phase>,
+        before: Option<Seen>,
+    ) -> Outcome {
+        let (phase, fact) = (sighting.phase, &sighting.fact);
         let assessment = assess(baseline, phase, fact, category, elsewhere);
         let watch = self.watch(at.cgroup);
         watch.note_novelty(assessment.score);
@@ -219,7 +254,8 @@ impl Detector {
     }
 
     /// Takes one window: its exposure, its system calls, its rates. Families mature here. Same parameters as
-    /// [`Detector::sighting`].
+    /// [`Detector::sighting`]. There is one outcome for each sighting of the window, in their order, and after them one
+    /// for its rates if they were worth one.
     pub fn window(
         &mut self,
         baseline: &mut Baseline,
@@ -242,7 +278,6 @@ impl Detector {
             .sightings
             .iter()
             .map(|sighting| self.sighting(baseline, cgroup, replica, sighting, now_s))
-            .filter(|outcome| *outcome != Outcome::default())
             .collect();
         if let Some(phase) = report.phase {
             let window = Share {
@@ -371,7 +406,7 @@ impl Watch {
         };
         Outcome {
             finding: Some(finding),
-            suppressed: None,
+            ..Outcome::default()
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The HTTP API: metrics, health, page, and everything the agent knows as JSON.
 
 mod accept;
+mod events;
 pub mod state;
 #[cfg(test)]
 mod tests;
@@ -57,6 +58,8 @@ fn page_and_api() -> Router<Arc<ApiState>> {
         .route("/api/v1/containers", get(containers))
         .route("/api/v1/baselines", get(baselines))
         .route("/api/v1/baselines/{id}", get(baseline))
+        .route("/api/v1/events", get(events::list))
+        .route("/api/v1/events/stream", get(events::stream))
         .route("/api/v1/findings", get(findings))
         .route("/api/v1/findings/stream", get(stream))
         .route("/api/v1/incidents", get(incidents))

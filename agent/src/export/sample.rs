@@ -3,14 +3,17 @@
 #![allow(clippy::expect_used, reason = "tests")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::baseline::key::Key;
 use crate::detect::finding::{
     BaselineRef, Class, Contribution, Finding, Method, Severity, Technique,
 };
+use crate::detect::news::News;
+use crate::export::history::Evidence;
 use crate::export::metrics::{BuildInfo, Metrics};
 use crate::observe::event::{CgroupId, Moment};
-use crate::observe::fact::{Phase, ProcessInfo};
+use crate::observe::fact::{Fact, Family, Marks, Origin, Phase, ProcessInfo, Sighting};
 use crate::workload::container::{Container, Runtime};
 
 /// A docker container.
@@ -109,4 +112,33 @@ pub fn metrics() -> Metrics {
         target: "x86_64-unknown-linux-gnu",
     };
     Metrics::new(&build, 5000).expect("the names are well-formed")
+}
+
+/// A path that `python3` in container `web` opened for reading for the first time, while that was learned.
+pub fn evidence(path: &str) -> Evidence {
+    let Finding {
+        at,
+        phase,
+        process,
+        ancestry,
+        ..
+    } = finding();
+    Evidence {
+        container: Arc::new(container(1, "web")),
+        news: News::Learned,
+        sighting: Sighting {
+            at,
+            phase,
+            fact: Fact {
+                family: Family::FileRead,
+                origin: Origin::Server,
+                value: path.to_owned(),
+            },
+            raw: path.to_owned(),
+            process: process.unwrap_or_default(),
+            ancestry,
+            marks: Marks::default(),
+        },
+        boot_ms: 1_700_000_000_000,
+    }
 }

@@ -3,6 +3,8 @@
 //! Paths, arguments and names come from the watched container, so everything that could steer a terminal is shown
 //! as an escape sequence instead ([`printable`]).
 
+pub mod line;
+
 use std::fmt::Write;
 
 use crate::detect::finding::{BaselineRef, Technique};

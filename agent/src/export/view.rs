@@ -3,6 +3,7 @@
 //! Every field has a default, so that a client reads what an older or newer agent sends. Values that may grow new
 //! variants (class, severity, state, …) are strings for the same reason.
 
+pub mod evidence;
 pub mod finding;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,10 @@ pub struct Status {
     pub events_lost: BTreeMap<String, u64>,
     /// Events that belonged to no known container.
     pub events_unattributed: u64,
+    /// Things new for their container since the start.
+    pub evidence: u64,
+    /// Of these, those that `/api/v1/events` no longer remembers.
+    pub evidence_forgotten: u64,
     /// Findings since the start.
     pub findings: u64,
     /// Anomalies not reported, by reason.

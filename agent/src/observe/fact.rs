@@ -224,3 +224,39 @@ pub struct Marks {
     #[serde(default)]
     pub not_from_image: bool,
 }
+
+impl Marks {
+    /// The names of those that are set.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let Self {
+            model_file,
+            secret_file,
+            code_path,
+            scratch,
+            metadata_address,
+            loopback,
+            shell,
+            fileless,
+            denied,
+            escape_path,
+            raw_socket,
+            not_from_image,
+        } = self;
+        [
+            (model_file, "model_file"),
+            (secret_file, "secret_file"),
+            (code_path, "code_path"),
+            (scratch, "scratch"),
+            (metadata_address, "metadata_address"),
+            (loopback, "loopback"),
+            (shell, "shell"),
+            (fileless, "fileless"),
+            (denied, "denied"),
+            (escape_path, "escape_path"),
+            (raw_socket, "raw_socket"),
+            (not_from_image, "not_from_image"),
+        ]
+        .into_iter()
+        .filter_map(|(set, name)| set.then_some(name))
+    }
+}

@@ -24,7 +24,71 @@ pub struct Fact {
     pub value: String,
 }
 
+/// A piece of evidence: something that a container's baseline did not hold when it was seen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    /// Family: `executable`, `file_read`, …
+    pub family: String,
+    /// The generalised value.
+    pub fact: String,
+    /// What was seen, before it was generalised.
+    pub raw: String,
+    /// All of it, as the API shows it.
+    pub json: Value,
+}
+
+impl Evidence {
+    /// Whether the fact, the raw value or the process tells of `part`.
+    #[must_use]
+    pub fn tells_of(&self, part: &str) -> bool {
+        self.fact.contains(part)
+            || self.raw.contains(part)
+            || self.json["process"].to_string().contains(part)
+    }
+}
+
 impl Agent {
+    /// The remembered evidence about a container, oldest first.
+    ///
+    /// # Errors
+    /// When the agent does not answer.
+    pub fn evidence(&self, container: &str) -> Result<Vec<Evidence>> {
+        let events = self.api(&format!("events?container={container}"))?;
+        let evidence = items(&events).iter().filter(|it| it["type"] == "evidence");
+        Ok(evidence
+            .map(|it| Evidence {
+                family: text(it, "family"),
+                fact: text(it, "fact"),
+                raw: text(it, "raw"),
+                json: it.clone(),
+            })
+            .collect())
+    }
+
+    /// Waits until there is evidence of a family about a container.
+    ///
+    /// # Errors
+    /// When that does not happen in time: with the evidence there is.
+    pub fn await_evidence(
+        &self,
+        container: &str,
+        family: &str,
+        is_it: impl Fn(&Evidence) -> bool,
+    ) -> Result<Evidence> {
+        let what = format!("evidence of {family} about {container}");
+        wait::until(&what, Duration::from_secs(20), || {
+            let evidence = self.evidence(container)?.into_iter();
+            Ok(evidence
+                .filter(|it| it.family == family)
+                .find(|it| is_it(it)))
+        })
+        .with_context(|| {
+            let evidence = self.evidence(container).unwrap_or_default().into_iter();
+            let lines = evidence.map(|it| format!("{} {} ({})", it.family, it.fact, it.raw));
+            format!("evidence:\n{}", lines.collect::<Vec<_>>().join("\n"))
+        })
+    }
+
     /// Whether the container's baseline is in a state (`blind`, `learning`, `active`, `frozen`).
     ///
     /// # Errors

@@ -13,6 +13,10 @@ use crate::detect::finding::{Class, Method};
 use crate::observe::event::Moment;
 use crate::observe::fact::Family;
 
+fn repeated(news: News) -> Outcome {
+    Outcome::suppressed(Reason::Repeat).news(news)
+}
+
 fn shell() -> Sight {
     let mut sight = sight(
         Family::Executable,
@@ -111,11 +115,11 @@ fn a_novelty_is_reported_once_and_repeats_are_counted() {
     assert!(bench.see(write()).finding.is_some());
     for _ in 0..3 {
         bench.quiet(1000);
-        assert_eq!(bench.see(write()), Outcome::suppressed(Reason::Repeat));
+        assert_eq!(bench.see(write()), repeated(News::Pending));
     }
     let finding = bench.see(shell()).finding.unwrap();
     assert_eq!(finding.suppressed, 3);
-    assert_eq!(bench.see(shell()), Outcome::suppressed(Reason::Repeat));
+    assert_eq!(bench.see(shell()), repeated(News::Pending));
     bench.quiet(720);
     assert!(
         bench.see(shell()).finding.is_some(),
@@ -126,6 +130,55 @@ fn a_novelty_is_reported_once_and_repeats_are_counted() {
         bench.see_in(other, shell()).finding.is_some(),
         "another container is news"
     );
+}
+
+#[test]
+fn news_is_what_the_baseline_did_not_hold() {
+    let mut bench = Bench::new();
+    let read = |path: &str| sight(Family::FileRead, path);
+    let news = |bench: &mut Bench, sight| bench.see(sight).news;
+    assert_eq!(news(&mut bench, read("/etc/hosts")), Some(News::Learned));
+    assert_eq!(news(&mut bench, read("/etc/hosts")), None);
+    let elsewhere = read("/etc/hosts").in_phase(Phase::Load);
+    assert_eq!(news(&mut bench, elsewhere), Some(News::Learned));
+    for n in 0..crate::baseline::facts::cap(Family::Listener) {
+        news(&mut bench, sight(Family::Listener, &format!("tcp *:{n}")));
+    }
+    let surplus = || sight(Family::Listener, "tcp *:9999");
+    assert_eq!(news(&mut bench, surplus()), Some(News::Refused));
+    assert_eq!(news(&mut bench, surplus()), Some(News::Refused));
+
+    bench.baseline.frozen = true;
+    assert_eq!(news(&mut bench, read("/etc/hosts")), None);
+    // A read is no finding, and so does not wait for approval.
+    assert_eq!(news(&mut bench, read("/etc/passwd")), Some(News::New));
+    assert_eq!(news(&mut bench, read("/etc/passwd")), Some(News::New));
+    assert_eq!(news(&mut bench, shell()), Some(News::New));
+    assert_eq!(news(&mut bench, shell()), Some(News::Pending));
+    let token = || sight(Family::Privileged, "socket on fd 0");
+    assert_eq!(news(&mut bench, token()), Some(News::NeverLearn));
+    assert_eq!(news(&mut bench, token()), Some(News::NeverLearn));
+}
+
+#[test]
+fn a_window_has_an_outcome_for_each_of_its_sightings() {
+    let mut bench = Bench::learned();
+    let calls = ["futex", "socket", "getrandom"].map(|name| sight(Family::Syscall, name).0);
+    let report = WindowReport {
+        end: Moment(1),
+        length_ns: 5_000_000_000,
+        phase: None,
+        sightings: calls.to_vec(),
+        features: None,
+        requests: 0,
+        lost_events: 0,
+    };
+    let now_s = bench.now_s;
+    let outcomes = bench
+        .detector
+        .window(&mut bench.baseline, CONTAINER, "7", &report, now_s);
+    let news: Vec<_> = outcomes.iter().map(|outcome| outcome.news).collect();
+    assert_eq!(news, [None, Some(News::New), None]);
 }
 
 #[test]
@@ -164,7 +217,7 @@ fn what_was_poisoned_into_learning_still_alerts() {
         assert!(bench.see(sight).finding.is_some(), "alerts ever after");
     }
     for sight in poison() {
-        assert_eq!(bench.see(sight), Outcome::suppressed(Reason::Repeat));
+        assert_eq!(bench.see(sight), repeated(News::NeverLearn));
     }
 }
 
@@ -199,7 +252,7 @@ fn a_second_container_inherits_and_its_start_is_learned() {
         sight(Family::Executable, "/usr/bin/gcc <- /usr/bin/python3.11").in_phase(Phase::Start);
     assert_eq!(
         bench.see_in(second, gcc),
-        Outcome::suppressed(Reason::Learning)
+        Outcome::suppressed(Reason::Learning).news(News::Learned)
     );
 }
 

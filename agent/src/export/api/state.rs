@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use crate::export::history::History;
 use crate::export::metrics::Metrics;
 use crate::export::view::finding::{FindingFilter, FindingView};
 use crate::export::view::{BaselineView, ContainerView, IncidentView, Status};
@@ -20,6 +21,8 @@ const HEARTBEAT_LIMIT: Duration = Duration::from_secs(30);
 pub struct ApiState {
     metrics: Arc<Metrics>,
     snapshot: RwLock<Snapshot>,
+    /// Apart from the snapshot, whose readers copy it.
+    history: History,
     /// Sequence number of the newest finding.
     newest: watch::Sender<u64>,
 }
@@ -65,6 +68,7 @@ impl ApiState {
                     inventory_done: false,
                 },
             }),
+            history: History::default(),
             newest: watch::Sender::new(0),
         })
     }
@@ -73,6 +77,12 @@ impl ApiState {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// The evidence of late.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
     }
 
     /// The pipeline is alive.

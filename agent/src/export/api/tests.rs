@@ -12,6 +12,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::*;
+use crate::export::history::CAPACITY;
 use crate::export::sample;
 use crate::export::view::finding::FindingView;
 use crate::export::view::{ContainerView, FactView, IncidentView, Status};
@@ -208,6 +209,89 @@ async fn without_after_the_stream_begins_with_the_next_finding() {
     assert_eq!(view.sequence, 2);
 }
 
+fn facts(events: &Value) -> Vec<&str> {
+    let events = events.as_array().unwrap().iter();
+    events
+        .map(|event| event["fact"].as_str().or(event["id"].as_str()).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn events_are_evidence_and_findings_by_time() {
+    let state = state();
+    let at = |path, at_ms: u64| {
+        let mut evidence = sample::evidence(path);
+        evidence.sighting.at.0 = at_ms * 1_000_000;
+        evidence
+    };
+    state.history().add(at("/a", 1));
+    state.history().add(at("/b", 2));
+    state.add_finding(FindingView {
+        time_ms: 1_700_000_000_002,
+        ..finding(1, "high")
+    });
+    state.history().add(at("/c", 3));
+    for (query, expected) in [
+        ("", &["/a", "/b", "id-1", "/c"][..]),
+        ("?limit=2", &["id-1", "/c"]),
+        ("?family=file_read", &["/a", "/b", "/c"]),
+        ("?since_ms=1700000000002", &["/b", "id-1", "/c"]),
+        ("?container=web", &["/a", "/b", "/c"]),
+    ] {
+        let (status, events) = get_json(&state, &format!("/api/v1/events{query}")).await;
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(facts(&events), expected, "{query}");
+    }
+    let (status, _) = get_json(&state, "/api/v1/events?class=dns").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+}
+
+async fn next_lines(body: &mut Body) -> Value {
+    let chunk = body.frame().await.unwrap().unwrap().into_data().unwrap();
+    let lines = String::from_utf8(chunk.to_vec()).unwrap();
+    let lines = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    Value::Array(lines.collect())
+}
+
+#[tokio::test]
+async fn the_stream_of_events_goes_on_from_the_remembered_ones() {
+    let state = state();
+    state.history().add(sample::evidence("/a"));
+    state.history().add(sample::evidence("/b"));
+    let path = "/api/v1/events/stream";
+    let from_now = request(full_router(Arc::clone(&state)), path, &[]).await;
+    let path = "/api/v1/events/stream?since_ms=0&limit=1";
+    let from_then = request(full_router(Arc::clone(&state)), path, &[]).await;
+    let (mut from_now, mut from_then) = (from_now.into_body(), from_then.into_body());
+    assert_eq!(facts(&next_lines(&mut from_then).await), ["/b"]);
+    state.history().add(sample::evidence("/c"));
+    for body in [&mut from_now, &mut from_then] {
+        assert_eq!(facts(&next_lines(body).await), ["/c"]);
+    }
+    state.add_finding(finding(1, "low"));
+    for body in [&mut from_now, &mut from_then] {
+        assert_eq!(facts(&next_lines(body).await), ["id-1"]);
+    }
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_told_what_it_missed() {
+    let state = state();
+    let path = "/api/v1/events/stream";
+    let mut body = request(full_router(Arc::clone(&state)), path, &[])
+        .await
+        .into_body();
+    let forgotten = 100;
+    for n in 0..CAPACITY + forgotten {
+        state.history().add(sample::evidence(&format!("/{n}")));
+    }
+    let lines = next_lines(&mut body).await;
+    assert_eq!(lines[0], json!({"type": "missed", "missed": forgotten}));
+    assert_eq!(lines[1]["fact"], format!("/{forgotten}"));
+}
+
 #[tokio::test]
 async fn only_metrics_and_health_are_public() {
     for (path, public) in [
@@ -217,6 +301,7 @@ async fn only_metrics_and_health_are_public() {
         ("/", false),
         ("/api/v1/status", false),
         ("/api/v1/findings", false),
+        ("/api/v1/events", false),
     ] {
         let response = request(public_router(state()), path, &[]).await;
         assert_eq!(response.status() != StatusCode::NOT_FOUND, public, "{path}");
