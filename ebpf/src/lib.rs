@@ -33,6 +33,8 @@ pub const ROWS: u32 = 128;
 pub const WATCHED: u32 = 8192;
 /// Things already reported, over all containers. Least recently used entries give way and are then reported again.
 pub const SEEN: u32 = 32_768;
+/// Names already reported, over all containers. Least recently used entries give way, as in [`SEEN`].
+pub const SEEN_NAMES: u32 = 8192;
 /// Listening ports of watched containers.
 pub const LISTENERS: u32 = 4096;
 /// Bytes of the ring of rare security events.
@@ -153,6 +155,27 @@ pub const SEEN_PEER: u64 = 2;
 /// [`SeenKey::kind`]: a privileged call; `what` is number, result, first argument.
 pub const SEEN_PRIVILEGED: u64 = 3;
 
+/// Bytes of a name that [`NameKey`] holds. Longer names are reported each time.
+pub const NAME_KEY_BYTES: usize = 120;
+
+/// Key of a name already reported: the very bytes that the caller wrote.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct NameKey {
+    /// Row of the container.
+    pub row: u32,
+    /// The row's epoch, as in [`SeenKey`].
+    pub epoch: u32,
+    /// System call number.
+    pub call: u32,
+    /// Its result.
+    pub result: i32,
+    /// Identity of the directory from which a relative name starts; 0 for absolute names.
+    pub directory: u64,
+    /// The name, filled up with zeroes.
+    pub name: [u64; NAME_KEY_BYTES / 8],
+}
+
 /// Key of a listening port of a container.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -249,6 +272,8 @@ pub struct ForkEvent {
 pub const EXEC_PARENT_OUTSIDE: u32 = 1;
 /// [`ExecEvent::flags`]: standard input, output or error is an internet socket.
 pub const EXEC_STDIO_SOCKET: u32 = 2;
+/// [`ExecEvent::flags`]: `filename` is a script, which the executable interprets.
+pub const EXEC_SCRIPT: u32 = 4;
 /// [`ExecEvent::flags`]: arguments were longer than carried.
 pub const EXEC_ARGV_CUT: u32 = 8;
 
@@ -438,11 +463,16 @@ pub mod lost {
 }
 
 /// Flags of a system call in the `CALL_FLAGS` global: the call opens a file.
-pub const CALL_OPENS: u8 = 1;
+pub const CALL_OPENS: u16 = 1;
 /// The call is privileged and rare: every distinct use is reported.
-pub const CALL_PRIVILEGED: u8 = 2;
+pub const CALL_PRIVILEGED: u16 = 2;
 /// The call duplicates a descriptor.
-pub const CALL_DUPLICATES: u8 = 4;
+pub const CALL_DUPLICATES: u16 = 4;
+/// The call starts a program.
+pub const CALL_EXECS: u16 = 8;
+/// The call's first argument is a directory from which the name in its second starts; without this flag the first is
+/// the name.
+pub const CALL_AT: u16 = 16;
 
 const _: () = assert!(
     size_of::<Row>() == 56 + 4 * lost::ROOM + 16 * file_class::COUNT + 4 * URING_OPS + 8 * CALLS
@@ -451,6 +481,7 @@ const _: () = assert!(lost::ROOM.is_power_of_two() && lost::COUNT as usize <= lo
 const _: () = assert!(size_of::<Control>() == 16);
 const _: () = assert!(size_of::<Slot>() == 16);
 const _: () = assert!(size_of::<SeenKey>() == 40);
+const _: () = assert!(size_of::<NameKey>() == 24 + NAME_KEY_BYTES);
 const _: () = assert!(size_of::<Header>() == 40);
 const _: () = assert!(size_of::<PathParts>() == 8 + PATH_BYTES);
 const _: () =

@@ -6,7 +6,9 @@ mod emit;
 mod fields;
 mod files;
 mod maps;
+mod names;
 mod network;
+mod paths;
 mod processes;
 mod watch;
 

@@ -124,6 +124,20 @@ impl<'a> Btf<'a> {
         Ok(bits / 8)
     }
 
+    /// Bytes of `structure`.
+    ///
+    /// # Errors
+    ///
+    /// When this kernel has no such structure.
+    pub fn size(&self, structure: &str) -> Result<u64, BtfError> {
+        let id = *self
+            .structs
+            .get(structure)
+            .ok_or_else(|| BtfError::NoStruct(structure.to_owned()))?;
+        let at = *self.types.get(id as usize).ok_or(BtfError::Damaged(0))?;
+        Ok(u64::from(word(self.data, at + 8)?))
+    }
+
     /// Whether any type, member or enumerator has this name.
     #[must_use]
     pub fn knows(&self, name: &str) -> bool {
@@ -292,6 +306,7 @@ mod tests {
         assert_eq!(btf.offset("outer", "b"), Ok(4));
         assert_eq!(btf.offset("outer", "b.x"), Ok(8));
         assert_eq!(btf.offset("outer", "c.x"), Ok(16));
+        assert_eq!(btf.size("outer"), Ok(20));
         assert_eq!(
             btf.offset("outer", "d"),
             Err(BtfError::NoField("outer".into(), "d".into()))

@@ -1,6 +1,6 @@
 //! Which system calls the probe looks at more closely than counting.
 
-use picket_ebpf::{CALL_DUPLICATES, CALL_OPENS, CALL_PRIVILEGED, CALLS};
+use picket_ebpf::{CALL_AT, CALL_DUPLICATES, CALL_EXECS, CALL_OPENS, CALL_PRIVILEGED, CALLS};
 
 const OPENS: &[libc::c_long] = &[
     #[cfg(target_arch = "x86_64")]
@@ -18,6 +18,11 @@ const DUPLICATES: &[libc::c_long] = &[
     libc::SYS_dup2,
     libc::SYS_dup3,
 ];
+
+const EXECS: &[libc::c_long] = &[libc::SYS_execve, libc::SYS_execveat];
+
+/// Those among the calls above that take a directory first.
+const AT: &[libc::c_long] = &[libc::SYS_execveat];
 
 /// Calls a model server has no business with: changing namespaces and mounts, looking into other processes, loading
 /// kernel code, and what kernel exploits start with.
@@ -55,12 +60,14 @@ const PRIVILEGED: &[libc::c_long] = &[
 ];
 
 /// The `CALL_FLAGS` global.
-pub fn flags() -> [u8; CALLS] {
+pub fn flags() -> [u16; CALLS] {
     let mut flags = [0; CALLS];
     for (calls, flag) in [
         (PRIVILEGED, CALL_PRIVILEGED),
         (DUPLICATES, CALL_DUPLICATES),
         (OPENS, CALL_OPENS),
+        (EXECS, CALL_EXECS),
+        (AT, CALL_AT),
     ] {
         for &call in calls {
             if let Some(slot) = usize::try_from(call)
@@ -86,6 +93,8 @@ mod tests {
         assert_eq!(flags[libc::SYS_openat as usize], CALL_OPENS);
         assert_eq!(flags[libc::SYS_ptrace as usize], CALL_PRIVILEGED);
         assert_eq!(flags[libc::SYS_dup3 as usize], CALL_DUPLICATES);
+        assert_eq!(flags[libc::SYS_execve as usize], CALL_EXECS);
+        assert_eq!(flags[libc::SYS_execveat as usize], CALL_EXECS | CALL_AT);
         assert_eq!(flags[libc::SYS_read as usize], 0);
     }
 }

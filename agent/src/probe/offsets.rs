@@ -28,6 +28,7 @@ const REQUIRED: &[Field] = &[
     ("KN_NAME", "kernfs_node", "name"),
     ("BPRM_FILENAME", "linux_binprm", "filename"),
     ("BPRM_FILE", "linux_binprm", "file"),
+    ("BPRM_INTERP", "linux_binprm", "interp"),
     ("MM_ARG_START", "mm_struct", "arg_start"),
     ("MM_ARG_END", "mm_struct", "arg_end"),
     ("FILES_FDT", "files_struct", "fdt"),
@@ -43,11 +44,14 @@ const REQUIRED: &[Field] = &[
     ("INODE_NLINK", "inode", "i_nlink"),
     ("INODE_SB", "inode", "i_sb"),
     ("SB_DEV", "super_block", "s_dev"),
+    ("SB_MAGIC", "super_block", "s_magic"),
     ("DENTRY_PARENT", "dentry", "d_parent"),
     ("DENTRY_HASH_LEN", "dentry", "d_name.hash_len"),
     ("DENTRY_NAME", "dentry", "d_name.name"),
     ("FS_ROOT_DENTRY", "fs_struct", "root.dentry"),
     ("FS_ROOT_MNT", "fs_struct", "root.mnt"),
+    ("FS_PWD_DENTRY", "fs_struct", "pwd.dentry"),
+    ("FS_PWD_MNT", "fs_struct", "pwd.mnt"),
     ("VFSMOUNT_ROOT", "vfsmount", "mnt_root"),
     ("MOUNT_MNT", "mount", "mnt"),
     ("MOUNT_PARENT", "mount", "mnt_parent"),
@@ -94,6 +98,16 @@ pub fn resolve(btf: &Btf<'_>) -> Result<Vec<(&'static str, u64)>, BtfError> {
     for &(global, structure, path) in OPTIONAL {
         offsets.push((global, btf.offset(structure, path).unwrap_or(0)));
     }
+    // Where overlayfs is a module its types are not among the kernel's own. The field follows the inode in all versions
+    // (struct ovl_inode, fs/overlayfs/ovl_entry.h).
+    let upper = match (
+        btf.offset("ovl_inode", "__upperdentry"),
+        btf.offset("ovl_inode", "vfs_inode"),
+    ) {
+        (Ok(upper), Ok(inode)) => upper.saturating_sub(inode),
+        _ => btf.size("inode")?,
+    };
+    offsets.push(("OVL_UPPER", upper));
     for &(global, register, plus) in REGISTERS {
         offsets.push((global, btf.offset("pt_regs", register)? + plus));
     }

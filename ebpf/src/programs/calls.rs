@@ -4,8 +4,8 @@
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use picket_ebpf::{
-    CALL_COMPAT, CALL_DUPLICATES, CALL_OPENS, CALL_PRIVILEGED, CALLS, PrivilegedEvent,
-    SEEN_PRIVILEGED, Slot, cell, kind,
+    CALL_AT, CALL_COMPAT, CALL_DUPLICATES, CALL_EXECS, CALL_OPENS, CALL_PRIVILEGED, CALLS,
+    PrivilegedEvent, SEEN_PRIVILEGED, Slot, cell, kind,
 };
 
 use super::{
@@ -14,6 +14,7 @@ use super::{
     fields::direct,
     files,
     maps::ROW,
+    names::{self, Named},
     watch,
 };
 
@@ -43,7 +44,7 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
             (*row).errors[index] = (*row).errors[index].wrapping_add(1);
         }
         let flags = (&raw const fields::CALL_FLAGS)
-            .cast::<u8>()
+            .cast::<u16>()
             .add(index)
             .read_volatile();
         if flags != 0 {
@@ -55,7 +56,7 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
 
 /// The few calls that may become events.
 #[inline(always)]
-unsafe fn noteworthy(slot: Slot, flags: u8, number: u64, result: i64, registers: *const u8) {
+unsafe fn noteworthy(slot: Slot, flags: u16, number: u64, result: i64, registers: *const u8) {
     if flags & CALL_OPENS != 0 {
         if result >= 0 {
             files::opened(slot, result as u64);
@@ -66,14 +67,35 @@ unsafe fn noteworthy(slot: Slot, flags: u8, number: u64, result: i64, registers:
         }
     } else if flags & CALL_PRIVILEGED != 0 {
         // SAFETY: as in the caller.
-        let args = unsafe {
-            [
-                direct::<u64>(registers, &fields::REGS_ARG0),
-                direct::<u64>(registers, &fields::REGS_ARG1),
-                direct::<u64>(registers, &fields::REGS_ARG2),
-            ]
+        privileged(slot, number, result, unsafe { arguments(registers) });
+    } else if flags & CALL_EXECS != 0 && result < 0 {
+        // SAFETY: as in the caller.
+        let [first, second, _] = unsafe { arguments(registers) };
+        let (directory, name) = if flags & CALL_AT != 0 {
+            (Some(first), second)
+        } else {
+            (None, first)
         };
-        privileged(slot, number, result, args);
+        let named = Named {
+            call: number,
+            result,
+            detail: 0,
+            directory,
+            name,
+        };
+        names::report(slot, named);
+    }
+}
+
+#[inline(always)]
+unsafe fn arguments(registers: *const u8) -> [u64; 3] {
+    // SAFETY: typed argument and offsets from BTF.
+    unsafe {
+        [
+            direct::<u64>(registers, &fields::REGS_ARG0),
+            direct::<u64>(registers, &fields::REGS_ARG1),
+            direct::<u64>(registers, &fields::REGS_ARG2),
+        ]
     }
 }
 

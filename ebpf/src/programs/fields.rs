@@ -41,6 +41,7 @@ offsets! {
     KN_NAME: "kernfs_node.name",
     BPRM_FILENAME: "linux_binprm.filename",
     BPRM_FILE: "linux_binprm.file",
+    BPRM_INTERP: "linux_binprm.interp",
     MM_ARG_START: "mm_struct.arg_start",
     MM_ARG_END: "mm_struct.arg_end",
     FILES_FDT: "files_struct.fdt",
@@ -56,11 +57,15 @@ offsets! {
     INODE_NLINK: "inode.i_nlink",
     INODE_SB: "inode.i_sb",
     SB_DEV: "super_block.s_dev",
+    SB_MAGIC: "super_block.s_magic",
+    OVL_UPPER: "ovl_inode.__upperdentry, from the inode within",
     DENTRY_PARENT: "dentry.d_parent",
     DENTRY_HASH_LEN: "dentry.d_name.hash_len",
     DENTRY_NAME: "dentry.d_name.name",
     FS_ROOT_DENTRY: "fs_struct.root.dentry",
     FS_ROOT_MNT: "fs_struct.root.mnt",
+    FS_PWD_DENTRY: "fs_struct.pwd.dentry",
+    FS_PWD_MNT: "fs_struct.pwd.mnt",
     VFSMOUNT_ROOT: "vfsmount.mnt_root",
     MOUNT_MNT: "mount.mnt",
     MOUNT_PARENT: "mount.mnt_parent",
@@ -80,7 +85,7 @@ offsets! {
 
 /// Flags by system call number: `CALL_OPENS` and its siblings.
 #[unsafe(no_mangle)]
-pub static CALL_FLAGS: Global<[u8; picket_ebpf::CALLS]> = Global::new([0; picket_ebpf::CALLS]);
+pub static CALL_FLAGS: Global<[u16; picket_ebpf::CALLS]> = Global::new([0; picket_ebpf::CALLS]);
 
 /// Whether the kernel hands out the current task as a typed pointer (5.11 and later).
 #[unsafe(no_mangle)]

@@ -1,9 +1,7 @@
 //! Files: what a container opened, by identity, and its path where it is new.
 
-use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
 use picket_ebpf::{
-    ACCESS_READ, ACCESS_WRITE, OpenEvent, PATH_BYTES, PATH_CUT, PATH_PARTS, PATH_UNREADABLE,
-    PathParts, SEEN_FILE, Slot, StdioEvent, kind, lost,
+    ACCESS_READ, ACCESS_WRITE, OpenEvent, PATH_BYTES, SEEN_FILE, Slot, StdioEvent, kind,
 };
 
 use super::{
@@ -11,7 +9,7 @@ use super::{
     fields,
     fields::{peek, peek_at},
     maps::OPEN_SCRATCH,
-    watch,
+    paths, watch,
 };
 
 /// `include/linux/fs.h`.
@@ -23,12 +21,10 @@ const S_IFSOCK: u16 = 0o140_000;
 /// `include/linux/socket.h`.
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
-/// Longest component; the kernel's NAME_MAX is 255.
-const PART_BYTES: usize = 256;
 
 /// The file behind a descriptor of the current task, or null.
 #[inline(always)]
-fn file_of(fd: u64) -> *const u8 {
+pub fn file_of(fd: u64) -> *const u8 {
     let files: *const u8 = peek(watch::current_task(), &fields::TASK_FILES);
     let table: *const u8 = peek(files, &fields::FILES_FDT);
     let limit: u32 = peek(table, &fields::FDT_MAX_FDS);
@@ -73,10 +69,10 @@ pub fn opened(slot: Slot, fd: u64) {
         emit::write_header(&raw mut (*event).header, kind::OPEN, slot.container);
         (&raw mut (*event).access).write(access);
         (&raw mut (*event).flags).write(0);
-        (&raw mut (*event).place).write(0);
+        (&raw mut (*event).place).write(paths::place_of(file, inode));
         (&raw mut (*event).device).write(device);
         (&raw mut (*event).inode).write(number);
-        let used = path_of(slot.row, file, &raw mut (*event).path);
+        let used = paths::of_file(slot.row, file, &raw mut (*event).path);
         let size = size_of::<OpenEvent>() - PATH_BYTES + used;
         let urgent = access == ACCESS_WRITE;
         if !emit::output(slot.row, Ring::Events, event.cast(), size, urgent) {
@@ -85,79 +81,10 @@ pub fn opened(slot: Slot, fd: u64) {
     }
 }
 
-/// Writes the path of `file` into `parts`, from its last component up to the task's root, and returns the bytes used.
-/// `row` is whose loss it is when a component cannot be read.
-///
-/// # Safety
-///
-/// `parts` points into reserved ring memory or a map value.
-#[inline(always)]
-pub unsafe fn path_of(row: u32, file: *const u8, parts: *mut PathParts) -> usize {
-    let mut dentry: *const u8 = peek(file, &fields::FILE_DENTRY);
-    let mut mounted: *const u8 = peek(file, &fields::FILE_MNT);
-    let fs: *const u8 = peek(watch::current_task(), &fields::TASK_FS);
-    let root_dentry: *const u8 = peek(fs, &fields::FS_ROOT_DENTRY);
-    let root_mounted: *const u8 = peek(fs, &fields::FS_ROOT_MNT);
-    let mut used = 0usize;
-    // A path that ends otherwise than by the walk reaching a root is marked.
-    let mut flags = PATH_CUT;
-    for _ in 0..PATH_PARTS {
-        if dentry == root_dentry && mounted == root_mounted {
-            flags = 0;
-            break;
-        }
-        let top: *const u8 = peek(mounted, &fields::VFSMOUNT_ROOT);
-        let parent: *const u8 = peek(dentry, &fields::DENTRY_PARENT);
-        if dentry == top || dentry == parent {
-            let mount = mounted.wrapping_byte_sub(fields::MOUNT_MNT.load() as usize);
-            let above: *const u8 = peek(mount, &fields::MOUNT_PARENT);
-            if above == mount || above.is_null() {
-                flags = 0;
-                break;
-            }
-            dentry = peek(mount, &fields::MOUNT_MOUNTPOINT);
-            mounted = above.wrapping_byte_add(fields::MOUNT_MNT.load() as usize);
-            continue;
-        }
-        let name: *const u8 = peek(dentry, &fields::DENTRY_NAME);
-        // SAFETY: `used` is at most PATH_BYTES - PART_BYTES here, so the longest component fits.
-        let written = unsafe {
-            let to = (&raw mut (*parts).bytes)
-                .cast::<u8>()
-                .add(used & (PATH_BYTES - 1));
-            bpf_probe_read_kernel_str(to.cast(), PART_BYTES as u32, name.cast())
-        };
-        if written <= 0 {
-            emit::count_loss(row, lost::PATH_UNREADABLE);
-            flags = PATH_UNREADABLE;
-            break;
-        }
-        used += written as usize & (2 * PART_BYTES - 1);
-        if used > PATH_BYTES - PART_BYTES {
-            break;
-        }
-        dentry = parent;
-    }
-    // SAFETY: the caller's.
-    unsafe {
-        (&raw mut (*parts).len).write(used as u32);
-        (&raw mut (*parts).flags).write(flags);
-    }
-    used & (PATH_BYTES - 1)
-}
-
 /// A descriptor was duplicated onto standard input, output or error: reported when it is an internet socket.
 #[inline(always)]
 pub fn duplicated(slot: Slot, fd: u64) {
-    let file = file_of(fd);
-    let inode: *const u8 = peek(file, &fields::FILE_INODE);
-    if peek::<u16>(inode, &fields::INODE_MODE) & S_IFMT != S_IFSOCK {
-        return;
-    }
-    let socket: *const u8 = peek(file, &fields::FILE_PRIVATE);
-    let sock: *const u8 = peek(socket, &fields::SOCKET_SK);
-    let family: u16 = peek(sock, &fields::SOCK_FAMILY);
-    if family != AF_INET && family != AF_INET6 {
+    if !is_internet_socket(file_of(fd)) {
         return;
     }
     let Some(mut entry) = emit::reserve::<StdioEvent>(slot.row, Ring::Alerts) else {
@@ -171,4 +98,15 @@ pub fn duplicated(slot: Slot, fd: u64) {
         (&raw mut (*event)._pad).write(0);
     }
     entry.submit(emit::wake_flags(true));
+}
+
+/// Whether a file is an internet socket.
+#[inline(always)]
+pub fn is_internet_socket(file: *const u8) -> bool {
+    let inode: *const u8 = peek(file, &fields::FILE_INODE);
+    let format = peek::<u16>(inode, &fields::INODE_MODE) & S_IFMT;
+    let socket: *const u8 = peek(file, &fields::FILE_PRIVATE);
+    let sock: *const u8 = peek(socket, &fields::SOCKET_SK);
+    let family: u16 = peek(sock, &fields::SOCK_FAMILY);
+    format == S_IFSOCK && (family == AF_INET || family == AF_INET6)
 }

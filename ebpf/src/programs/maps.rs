@@ -1,4 +1,4 @@
-//! The maps, but for the one that `watch.rs` keeps to itself: what each holds, who writes, who reads, what happens when it is full.
+//! The maps, but for those that one file keeps to itself: what each holds, who writes, who reads, what happens when it is full.
 
 use aya_ebpf::{
     btf_maps,

@@ -6,17 +6,17 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use picket_ebpf::{
-    ARGV_BYTES, EXEC_ARGV_CUT, EXEC_PARENT_OUTSIDE, ExecEvent, ExitEvent, ForkEvent, NAME_BYTES,
-    PLACE_MEMFD, PLACE_UNLINKED, Slot, kind, lost,
+    ARGV_BYTES, EXEC_ARGV_CUT, EXEC_PARENT_OUTSIDE, EXEC_SCRIPT, EXEC_STDIO_SOCKET, ExecEvent,
+    ExitEvent, ForkEvent, NAME_BYTES, Slot, kind, lost,
 };
 
 use super::{
     emit::{self, Ring},
     fields,
-    fields::{direct, peek, peek_at},
+    fields::{direct, peek},
     files,
     maps::ROW,
-    watch,
+    paths, watch,
 };
 
 /// `include/trace/events/sched.h`: `TP_PROTO(struct task_struct *parent, struct task_struct *child)`.
@@ -77,21 +77,23 @@ pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
         (&raw mut (*event).uid).write(direct::<u32>(cred, &fields::CRED_EUID));
 
         let mut flags = 0;
-        let mut place = 0;
         if !parent_inside(parent, slot) {
             flags |= EXEC_PARENT_OUTSIDE;
         }
+        if (0..3).any(|fd| files::is_internet_socket(files::file_of(fd))) {
+            flags |= EXEC_STDIO_SOCKET;
+        }
         let file: *const u8 = direct(binary, &fields::BPRM_FILE);
         let inode: *const u8 = direct(file, &fields::FILE_INODE);
-        if direct::<u32>(inode, &fields::INODE_NLINK) == 0 {
-            place |= PLACE_UNLINKED;
-            if is_memfd(file) {
-                place |= PLACE_MEMFD;
-            }
-        }
-        files::path_of(slot.row, file, &raw mut (*event).exe);
+        (&raw mut (*event).place).write(paths::place_of(file, inode));
+        paths::of_file(slot.row, file, &raw mut (*event).exe);
+        paths::of_working_directory(slot.row, &raw mut (*event).cwd);
 
         let name: *const u8 = direct(binary, &fields::BPRM_FILENAME);
+        // `bprm_change_interp` (fs/exec.c) gives the interpreter a name of its own.
+        if name != direct::<*const u8>(binary, &fields::BPRM_INTERP) {
+            flags |= EXEC_SCRIPT;
+        }
         let written = bpf_probe_read_kernel_str(
             (&raw mut (*event).filename).cast(),
             NAME_BYTES as u32,
@@ -119,9 +121,6 @@ pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
             emit::count_loss(slot.row, lost::ARGV_UNREADABLE);
         }
         (&raw mut (*event).argv_len).write(if read == 0 { length as u32 } else { 0 });
-        (&raw mut (*event).cwd.len).write(0);
-        (&raw mut (*event).cwd.flags).write(0);
-        (&raw mut (*event).place).write(place);
         (&raw mut (*event).flags).write(flags);
     }
     entry.submit(emit::wake_flags(true));
@@ -136,15 +135,6 @@ fn parent_inside(parent: *const u8, slot: Slot) -> bool {
     let node: *const u8 = peek(group, &fields::CGROUP_KN);
     let id: u64 = peek(node, &fields::KN_ID);
     watch::by_cgroup(id).is_some_and(|parents| parents.container == slot.container)
-}
-
-/// `mm/memfd.c` names such files `memfd:…`.
-#[inline(always)]
-fn is_memfd(file: *const u8) -> bool {
-    let dentry: *const u8 = peek(file, &fields::FILE_DENTRY);
-    let name: *const u8 = peek(dentry, &fields::DENTRY_NAME);
-    // The name may be shorter than eight bytes; it always stands in at least so many.
-    peek_at::<u64>(name).to_ne_bytes().starts_with(b"memfd:")
 }
 
 /// `include/trace/events/sched.h`: the task is the first argument on every kernel.
