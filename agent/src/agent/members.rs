@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::clock;
 use super::inventory::Existing;
-use super::pipeline::Pipeline;
+use super::pipeline::{Pipeline, QUEUE};
 use super::watched::{Birth, Waiting, Watched};
 use crate::export::metrics::State;
 use crate::observe::container::Observer;
@@ -207,7 +207,14 @@ impl Pipeline {
         let place = (waiting.row, waiting.path);
         let mut watched = Watched::new(container, key, place, observer, start);
         watched.nested = waiting.nested;
-        watched.events_lost = waiting.overflow;
+        if waiting.overflow > 0 {
+            watched.events_lost = waiting.overflow;
+            watched.lost.insert(QUEUE, waiting.overflow);
+            let (container, overflow) = (&watched.container, waiting.overflow);
+            self.parts
+                .metrics
+                .container_events_lost(container, QUEUE, overflow);
+        }
         self.watched.insert(cgroup, watched);
         self.show_state(cgroup);
         for event in &waiting.events {

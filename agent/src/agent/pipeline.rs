@@ -11,7 +11,7 @@ use super::baselines::Baselines;
 use super::clock::{self, SteadyClock};
 use super::inventory;
 use super::report::Reporter;
-use super::watched::{WAITING_EVENTS, Waiting, Watched, kind};
+use super::watched::{Closed, WAITING_EVENTS, Waiting, Watched, kind};
 use crate::baseline::learning::LearningSettings;
 use crate::detect::detector::{Detector, Outcome};
 use crate::export::metrics::Metrics;
@@ -29,6 +29,9 @@ use crate::workload::selection::Selection;
 /// The longest that a record may be on its way into its ring. A program stamps it and sends it within microseconds; only
 /// a processor taken away in between takes longer.
 const ON_ITS_WAY_NS: u64 = 1_000_000;
+
+/// Reason of a loss: more events than are kept while a container's identity is looked up.
+pub(super) const QUEUE: &str = "queue";
 
 /// What the pipeline is built from.
 pub struct Parts {
@@ -133,7 +136,7 @@ impl Pipeline {
                 waiting.events.push(event);
             } else {
                 waiting.overflow += 1;
-                self.parts.metrics.events_lost("queue", 1);
+                self.parts.metrics.events_lost(QUEUE, 1);
             }
             return;
         }
@@ -223,9 +226,14 @@ impl Pipeline {
             }
         };
         let cpu_ns = self.parts.hierarchy.cpu_usage_ns(&watched.path);
-        let Some(window) = watched.close_window(end, totals, cpu_ns) else {
+        let Some(Closed { window, lost }) = watched.close_window(end, totals, cpu_ns) else {
             return;
         };
+        for (reason, count) in lost {
+            self.parts
+                .metrics
+                .container_events_lost(&watched.container, reason, count);
+        }
         let before = watched.observer.epoch();
         let report = watched.observer.window(&window);
         if watched.observer.epoch() != before {

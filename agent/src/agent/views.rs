@@ -48,6 +48,11 @@ impl Pipeline {
             requests: watched.requests,
             findings: watched.findings,
             events_lost: watched.events_lost,
+            lost: watched
+                .lost
+                .iter()
+                .map(|(reason, count)| ((*reason).to_owned(), *count))
+                .collect(),
             events: watched
                 .events
                 .iter()

@@ -62,9 +62,19 @@ pub struct Watched {
     pub findings: u64,
     /// Events lost since discovery.
     pub events_lost: u64,
+    /// What was lost since discovery by reason, also what arrived incomplete; only reasons that occurred.
+    pub lost: BTreeMap<&'static str, u64>,
     totals: Totals,
     cpu_ns: Option<u64>,
     window_start: Moment,
+}
+
+/// A window just closed.
+pub struct Closed {
+    /// What was counted in it.
+    pub window: Window,
+    /// What was lost in it by reason, also what arrived incomplete; only reasons that occurred.
+    pub lost: Vec<(&'static str, u64)>,
 }
 
 impl Watched {
@@ -87,6 +97,7 @@ impl Watched {
             requests: 0,
             findings: 0,
             events_lost: 0,
+            lost: BTreeMap::new(),
             totals: Totals::zero(),
             cpu_ns: None,
             window_start: start,
@@ -111,7 +122,7 @@ impl Watched {
         end: Moment,
         totals: Totals,
         cpu_ns: Option<u64>,
-    ) -> Option<Window> {
+    ) -> Option<Closed> {
         let length_ns = end.since(self.window_start);
         if length_ns == 0 {
             return None;
@@ -122,13 +133,20 @@ impl Watched {
             .map(|(now, then)| now.saturating_sub(then));
         self.requests += counters.requests;
         self.events_lost += counters.lost_events;
+        let lost = totals.losses_since(&self.totals);
+        for (reason, count) in &lost {
+            *self.lost.entry(reason).or_insert(0) += count;
+        }
         self.totals = totals;
         self.cpu_ns = cpu_ns;
         self.window_start = end;
-        Some(Window {
-            end,
-            length_ns,
-            counters,
+        Some(Closed {
+            window: Window {
+                end,
+                length_ns,
+                counters,
+            },
+            lost,
         })
     }
 }

@@ -53,7 +53,7 @@ fn to_text(containers: &[ContainerView]) -> String {
             container.phase.clone(),
             container.requests.to_string(),
             container.findings.to_string(),
-            container.events_lost.to_string(),
+            lost(container),
             time(container.discovered_ms),
             container.baseline_id.clone(),
             container.image.clone(),
@@ -62,6 +62,18 @@ fn to_text(containers: &[ContainerView]) -> String {
     match table.is_empty() {
         true => "no container is watched; see the setting `watch`\n".to_owned(),
         false => table.to_text(),
+    }
+}
+
+fn lost(container: &ContainerView) -> String {
+    let reasons: Vec<String> = container
+        .lost
+        .iter()
+        .map(|(reason, count)| format!("{reason} {count}"))
+        .collect();
+    match reasons.is_empty() {
+        true => container.events_lost.to_string(),
+        false => format!("{} ({})", container.events_lost, reasons.join(", ")),
     }
 }
 
@@ -87,6 +99,8 @@ mod tests {
             progress: 0.256,
             phase: "serve".to_owned(),
             image: "srv:\u{1b}[1m".to_owned(),
+            events_lost: 2,
+            lost: [("quota".to_owned(), 2), ("path_unreadable".to_owned(), 1)].into(),
             ..ContainerView::default()
         }]);
         assert_eq!(text.lines().count(), 2);
@@ -94,6 +108,7 @@ mod tests {
             text.contains("docker     llm  llm        learning 26%  serve"),
             "{text}"
         );
+        assert!(text.contains("2 (path_unreadable 1, quota 2)"), "{text}");
         assert!(!text.contains('\u{1b}'));
     }
 }

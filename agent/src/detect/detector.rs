@@ -28,6 +28,9 @@ use models::{Models, Row};
 /// After a finding of the rate model, the container's rates are not reported again for this long.
 const RATES_COOL_DOWN_S: i64 = 3600;
 
+/// After a finding of lost events, the container's losses are not reported again for this long.
+const LOSS_COOL_DOWN_S: i64 = 3600;
+
 /// Squared distance beyond the ordinary from which a change of rates is more than a low finding: five times as far.
 const LARGE_EXCESS: f64 = 25.0;
 
@@ -102,6 +105,7 @@ struct Watch {
     /// Evidence and its threshold at the last judged window.
     rates: Option<(f64, f64)>,
     rates_quiet_until_s: i64,
+    loss_quiet_until_s: i64,
 }
 
 /// The detectors with their state per container. Its memory is bounded per container; [`Detector::forget`] those gone.
@@ -255,7 +259,7 @@ impl Detector {
 
     /// Takes one window: its exposure, its system calls, its rates. Families mature here. Same parameters as
     /// [`Detector::sighting`]. There is one outcome for each sighting of the window, in their order, and after them one
-    /// for its rates if they were worth one.
+    /// for its losses and one for its rates, if they were worth one.
     pub fn window(
         &mut self,
         baseline: &mut Baseline,
@@ -279,6 +283,7 @@ impl Detector {
             .iter()
             .map(|sighting| self.sighting(baseline, cgroup, replica, sighting, now_s))
             .collect();
+        outcomes.extend(self.loss(baseline, at, report));
         if let Some(phase) = report.phase {
             let window = Share {
                 ms: report.length_ns / 1_000_000,
@@ -292,6 +297,33 @@ impl Detector {
         }
         baseline.mature(self.settings.learning, now_s);
         outcomes
+    }
+
+    /// Blinding the probe is itself seen. What a container lost because it flooded its own share is reported whatever the
+    /// budget, as its own deed; what it lost because a ring was full may be another's.
+    fn loss(&mut self, baseline: &Baseline, at: At<'_>, report: &WindowReport) -> Option<Outcome> {
+        if report.lost_events == 0 {
+            return None;
+        }
+        let watch = self.watch(at.cgroup);
+        if at.now_s < watch.loss_quiet_until_s {
+            return None;
+        }
+        watch.loss_quiet_until_s = at.now_s.saturating_add(LOSS_COOL_DOWN_S);
+        let severity = if report.lost_to_quota > 0 {
+            Severity::Medium
+        } else {
+            Severity::Low
+        };
+        let (class, fact) = (report::LOSS_CLASS, hash64(&[b"loss"]));
+        if severity == Severity::Low
+            && !watch
+                .budget
+                .take(severity, class, Origin::Server, fact, at.now_s)
+        {
+            return Some(watch.suppress(Reason::Budget));
+        }
+        Some(watch.report(report::loss(baseline, at.cgroup, report, severity)))
     }
 
     fn rates(
@@ -384,6 +416,7 @@ impl Detector {
             evidence: BTreeMap::new(),
             rates: None,
             rates_quiet_until_s: i64::MIN,
+            loss_quiet_until_s: i64::MIN,
         })
     }
 }

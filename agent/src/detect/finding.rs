@@ -96,6 +96,8 @@ pub enum Method {
     Novelty,
     /// The multivariate rate model.
     Rates,
+    /// Events were lost, so that what happened meanwhile was not judged.
+    Loss,
 }
 
 impl Method {
@@ -106,6 +108,7 @@ impl Method {
             Self::NeverLearnable => "never_learnable",
             Self::Novelty => "novelty",
             Self::Rates => "rates",
+            Self::Loss => "loss",
         }
     }
 }

@@ -185,6 +185,11 @@ impl Metrics {
         );
     }
 
+    /// `n` more events of `container` were lost, which the node's counter already holds or will be told.
+    pub fn container_events_lost(&self, container: &Container, reason: &'static str, n: u64) {
+        self.containers().lost(container, reason, n);
+    }
+
     /// `n` events belonged to no known container.
     pub fn events_unattributed(&self, n: u64) {
         self.node.events_unattributed.inc_by(n);

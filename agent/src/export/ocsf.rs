@@ -152,6 +152,7 @@ fn finding_info(finding: &Finding, stamp: &Stamp<'_>, time: i64) -> FindingInfo 
         Method::NeverLearnable => (1, "Rule", "never-learnable facts"),
         Method::Novelty => (2, "Behavioral", "membership in a learned set"),
         Method::Rates => (4, "Learning (ML/DL)", "gaussian mixture of rates"),
+        Method::Loss => (1, "Rule", "events lost by the probe"),
     };
     let class = finding.class.name();
     FindingInfo {

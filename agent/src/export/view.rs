@@ -114,6 +114,9 @@ pub struct ContainerView {
     pub findings: u64,
     /// Events of this container that were lost.
     pub events_lost: u64,
+    /// What was lost of this container by reason, also what arrived incomplete; only reasons that occurred.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub lost: BTreeMap<String, u64>,
     /// Events attributed to it since discovery, by kind.
     pub events: BTreeMap<String, u64>,
     /// When it ended, Unix milliseconds; 0 while it runs. Ended containers stay listed for a while.

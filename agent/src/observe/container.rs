@@ -155,6 +155,7 @@ impl Observer {
             features: features::features(window),
             requests: counters.requests,
             lost_events: counters.lost_events,
+            lost_to_quota: counters.lost_to_quota,
         }
     }
 

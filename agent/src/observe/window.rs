@@ -68,6 +68,9 @@ pub struct Counters {
     pub cpu_ns: Option<u64>,
     /// Events of this container that the kernel could not deliver.
     pub lost_events: u64,
+    /// Of these, events beyond the container's own share: it made more than one container may.
+    #[serde(default)]
+    pub lost_to_quota: u64,
 }
 
 /// One window of one container.
@@ -98,4 +101,7 @@ pub struct WindowReport {
     pub requests: u64,
     /// Events lost in this window.
     pub lost_events: u64,
+    /// Of these, events beyond the container's own share.
+    #[serde(default)]
+    pub lost_to_quota: u64,
 }

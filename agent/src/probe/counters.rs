@@ -75,21 +75,26 @@ impl Totals {
                 .map(|(opcode, (now, then))| (opcode, difference(*now, *then)))
                 .collect(),
             cpu_ns: None,
-            lost_events: self
-                .lost_since(earlier)
-                .filter(|(reason, _)| lost::UNDELIVERED.contains(reason))
-                .map(|(_, count)| count)
-                .sum(),
+            lost_events: self.lost_of(&lost::UNDELIVERED, earlier),
+            lost_to_quota: self.lost_of(&[lost::QUOTA], earlier),
         }
     }
 
-    /// What was lost since `earlier`, by number of the reason.
-    pub fn lost_since(&self, earlier: &Self) -> impl Iterator<Item = (u32, u64)> {
-        let both = self.0.lost.iter().zip(&earlier.0.lost);
-        let losses: Vec<u64> = both
-            .map(|(now, then)| u64::from(now.wrapping_sub(*then)))
-            .collect();
-        (0..lost::COUNT).zip(losses)
+    /// What was lost since `earlier`, by reason; only reasons that occurred.
+    pub fn losses_since(&self, earlier: &Self) -> Vec<(&'static str, u64)> {
+        (0..lost::COUNT)
+            .zip(lost::NAMES)
+            .map(|(reason, name)| (name, self.lost_of(&[reason], earlier)))
+            .filter(|(_, count)| *count > 0)
+            .collect()
+    }
+
+    fn lost_of(&self, reasons: &[u32], earlier: &Self) -> u64 {
+        (0..lost::COUNT)
+            .zip(self.0.lost.iter().zip(&earlier.0.lost))
+            .filter(|(reason, _)| reasons.contains(reason))
+            .map(|(_, (now, then))| u64::from(now.wrapping_sub(*then)))
+            .sum()
     }
 }
 
@@ -173,18 +178,11 @@ mod tests {
         row.lost[lost::QUOTA as usize] = 2;
         row.lost[lost::PATH_UNREADABLE as usize] = 4;
         let after = Totals::sum([&row].into_iter());
-        assert_eq!(after.since(&before).lost_events, 3);
-        let by_reason: Vec<(u32, u64)> = after
-            .lost_since(&before)
-            .filter(|(_, count)| *count > 0)
-            .collect();
+        let counters = after.since(&before);
+        assert_eq!((counters.lost_events, counters.lost_to_quota), (3, 2));
         assert_eq!(
-            by_reason,
-            [
-                (lost::RING_FULL, 1),
-                (lost::PATH_UNREADABLE, 4),
-                (lost::QUOTA, 2)
-            ]
+            after.losses_since(&before),
+            [("ring_full", 1), ("path_unreadable", 4), ("quota", 2)]
         );
     }
 }

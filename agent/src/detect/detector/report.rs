@@ -11,9 +11,13 @@ use crate::detect::technique::{self, named};
 use crate::detect::wording;
 use crate::observe::event::{CgroupId, Moment};
 use crate::observe::fact::{Phase, Sighting};
+use crate::observe::window::WindowReport;
 
 /// Class of findings of the rate model.
 pub(super) const RATES_CLASS: Class = Class::Resource;
+
+/// Class of findings of lost events.
+pub(super) const LOSS_CLASS: Class = Class::Sensor;
 
 fn baseline_ref(baseline: &Baseline) -> BaselineRef {
     let Totals {
@@ -184,6 +188,53 @@ pub(super) fn rates(
         techniques: named(&[technique::RESOURCE_HIJACKING, technique::ATLAS_COST]),
         next_step: "See which proportion changed and whether a release or another kind of request explains it; more \
                     CPU per request points to foreign work, more bytes out per byte in to data leaving."
+            .to_owned(),
+        lost_events: 0,
+        suppressed: 0,
+    }
+}
+
+pub(super) fn loss(
+    baseline: &Baseline,
+    cgroup: CgroupId,
+    report: &WindowReport,
+    severity: Severity,
+) -> Finding {
+    let score = begins_at(severity);
+    let lost = report.lost_events;
+    let observed = format!(
+        "{lost} events lost within {:.0} s, {} of them beyond the container's own share",
+        report.length_ns as f64 / 1e9,
+        report.lost_to_quota
+    );
+    Finding {
+        cgroup,
+        key: baseline.key.clone(),
+        at: report.end,
+        class: LOSS_CLASS,
+        severity,
+        method: Method::Loss,
+        phase: report.phase.unwrap_or(Phase::Serve),
+        score,
+        threshold: REPORTED_FROM,
+        feature: "events_lost".to_owned(),
+        title: format!(
+            "events of this container were lost: {lost}; what it did meanwhile was not all seen"
+        ),
+        observed,
+        raw: String::new(),
+        expected: "every event delivered".to_owned(),
+        contributions: vec![Contribution {
+            name: "events_lost".to_owned(),
+            value: score,
+            reason: "what is not delivered is not judged, and a flood can hide a deed".to_owned(),
+        }],
+        baseline: baseline_ref(baseline),
+        process: None,
+        ancestry: Vec::new(),
+        techniques: Vec::new(),
+        next_step: "See in the container's counters what it did so often, and take what other logs say of that time \
+                    as incomplete here; if the load is real, events of it will be lost again."
             .to_owned(),
         lost_events: 0,
         suppressed: 0,

@@ -131,6 +131,7 @@ impl Bench {
             features: Some(features.to_vec()),
             requests: 10 * load,
             lost_events: 0,
+            lost_to_quota: 0,
         };
         self.detector
             .window(&mut self.baseline, CONTAINER, "7", &report, self.now_s)

@@ -115,6 +115,16 @@ impl Containers {
         group.anomaly(class, severity, event_id, unix_ms, now);
     }
 
+    /// `n` more events of `container` were lost; counted for its namespace when it has no series of its own.
+    pub fn lost(&mut self, container: &Container, reason: &'static str, n: u64) {
+        let labels = Labels::of(container);
+        let group = match self.groups.get_mut(&labels) {
+            Some(group) => group,
+            None => self.overflow_group(&container.namespace),
+        };
+        group.lose(reason, n);
+    }
+
     /// Sets the baseline state of `container`.
     pub fn set_state(&mut self, container: &Container, state: State) {
         if let Some(live) = self.live.get_mut(&container.cgroup) {

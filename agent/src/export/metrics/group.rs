@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use picket_ebpf::lost;
+
 use crate::detect::finding::{Class, Severity};
 use crate::observe::event::CgroupId;
 use crate::workload::container::Container;
@@ -12,12 +14,19 @@ use super::State;
 /// Room for scores: models a container.
 const MODELS: usize = 4;
 
-/// Series that one container may come to have: counters, last anomalies, states, scores with thresholds, and info,
-/// first seen and samples.
+/// The reason of loss that a container brings about itself, and that exists at 0 for it from the start.
+pub(super) const LOST_TO_QUOTA: &str = "quota";
+
+/// Reasons of loss that can be counted for a container: those of the probe, and the agent's queue.
+const LOSSES: usize = lost::COUNT as usize + 1;
+
+/// Series that one container may come to have: counters, last anomalies, states, scores with thresholds, losses, and
+/// info, first seen and samples.
 pub(super) const SERIES_PER_CONTAINER: usize = Class::ALL.len() * Severity::ALL.len()
     + Severity::ALL.len()
     + State::ALL.len()
     + 2 * MODELS
+    + LOSSES
     + 3;
 
 /// Longest time that an increment waits for a scrape to show the 0 before it.
@@ -59,6 +68,8 @@ pub(super) struct Group {
     pub counts: BTreeMap<(Class, Severity), Count>,
     /// Unix milliseconds of the last anomaly.
     pub last_anomaly: BTreeMap<Severity, i64>,
+    /// Events lost, by reason.
+    pub lost: BTreeMap<&'static str, u64>,
     /// The latest container with these labels; `None` for stand-ins of many containers.
     pub detail: Option<Detail>,
     inhabitants: BTreeSet<CgroupId>,
@@ -122,6 +133,7 @@ impl Default for Group {
         Self {
             counts: combinations.map(|key| (key, Count::default())).collect(),
             last_anomaly: BTreeMap::new(),
+            lost: BTreeMap::from([(LOST_TO_QUOTA, 0)]),
             detail: None,
             inhabitants: BTreeSet::new(),
             gone_at: None,
@@ -182,6 +194,11 @@ impl Group {
         }
         let last = self.last_anomaly.entry(severity).or_insert(unix_ms);
         *last = unix_ms.max(*last);
+    }
+
+    /// `n` more events were lost.
+    pub fn lose(&mut self, reason: &'static str, n: u64) {
+        *self.lost.entry(reason).or_insert(0) += n;
     }
 
     /// No container has these labels any more and none ever had an anomaly.

@@ -67,6 +67,13 @@ pub(super) const BASELINE_SAMPLES: Family = family(
     CONTAINER,
 );
 
+pub(super) const CONTAINER_EVENTS_LOST: Family = family(
+    "picket_container_events_lost_total",
+    "Events or counts of a container that were lost, or reached the agent incomplete. Only the reason quota, which a \
+     container brings about itself, exists at 0.",
+    &["namespace", "pod", "container", "reason"],
+);
+
 // The whole node.
 pub(super) const NODE_ANOMALIES: Family = family(
     "picket_node_anomalies_total",

@@ -36,6 +36,7 @@ pub(super) fn scrape(containers: &mut Containers) -> ContainerFamilies {
         first_seen,
         state,
         samples,
+        lost,
         exemplars,
     } = builders;
     let mut by_state = Builder::new(&names::CONTAINERS, Kind::Gauge);
@@ -51,6 +52,7 @@ pub(super) fn scrape(containers: &mut Containers) -> ContainerFamilies {
         first_seen,
         state,
         samples,
+        lost,
         by_state,
     ];
     let mut families: Vec<MetricFamily> = builders.into_iter().filter_map(Builder::build).collect();
@@ -71,6 +73,7 @@ struct Builders {
     first_seen: Builder,
     state: Builder,
     samples: Builder,
+    lost: Builder,
     exemplars: BTreeMap<String, Exemplar>,
 }
 
@@ -85,6 +88,7 @@ impl Builders {
             first_seen: Builder::new(&names::FIRST_SEEN, Kind::Gauge),
             state: Builder::new(&names::BASELINE_STATE, Kind::Gauge),
             samples: Builder::new(&names::BASELINE_SAMPLES, Kind::Gauge),
+            lost: Builder::new(&names::CONTAINER_EVENTS_LOST, Kind::Counter),
             exemplars: BTreeMap::new(),
         }
     }
@@ -99,6 +103,7 @@ impl Builders {
             &self.first_seen,
             &self.state,
             &self.samples,
+            &self.lost,
         ];
         builders.into_iter().map(Builder::len).sum()
     }
@@ -120,6 +125,10 @@ impl Builders {
         for (severity, unix_ms) in &group.last_anomaly {
             let values = [namespace, pod, container, severity.name()];
             self.last_anomaly.add(&values, seconds(*unix_ms));
+        }
+        for (reason, count) in &group.lost {
+            self.lost
+                .add(&[namespace, pod, container, reason], *count as f64);
         }
         if let Some(detail) = &group.detail {
             self.detail([namespace, pod, container], detail);

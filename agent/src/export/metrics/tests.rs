@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use picket_ebpf::lost;
+
 use super::*;
 use crate::export::sample::container;
 
@@ -145,7 +147,7 @@ fn a_dead_containers_series_disappear_together() {
         let label = format!("container=\"{name}\"");
         text.lines().filter(|line| line.contains(&label)).count()
     };
-    let all_quiet = 40 + 4 + 3 + 2;
+    let all_quiet = 40 + 4 + 3 + 2 + 1;
     assert_eq!(shown(2 * MINUTE - SECOND, "quiet"), all_quiet);
     assert_eq!(shown(2 * MINUTE, "quiet"), 0);
     assert_eq!(shown(10 * MINUTE - SECOND, "noisy"), all_quiet + 1);
@@ -360,4 +362,27 @@ fn lookups_are_told_as_totals() {
     let of = |family: &str| value(&text, &format!("picket_{family}{{source=\"docker\"}}"));
     assert_eq!(of("metadata_lookups_total"), Some(5.0));
     assert_eq!(of("metadata_lookup_failures_total"), Some(1.0));
+}
+
+#[test]
+fn losses_are_counted_by_container_and_reason() {
+    let (metrics, now) = (metrics(5000), Instant::now());
+    let (web, job) = (container(1, "web"), container(2, "job"));
+    metrics.container_seen(&web, now);
+    metrics.container_seen(&job, now);
+    let of = |name: &str, reason: &str| {
+        let text = metrics.text(now).unwrap();
+        let series = format!(
+            "picket_container_events_lost_total{{namespace=\"docker\",pod=\"{name}\",container=\"{name}\",reason=\"{reason}\"}}"
+        );
+        value(&text, &series)
+    };
+    assert_eq!(lost::NAMES[lost::QUOTA as usize], group::LOST_TO_QUOTA);
+    assert_eq!(of("web", "quota"), Some(0.0));
+    assert_eq!(of("web", "ring_full"), None);
+    metrics.container_events_lost(&web, "quota", 3);
+    metrics.container_events_lost(&web, "ring_full", 1);
+    assert_eq!(of("web", "quota"), Some(3.0));
+    assert_eq!(of("web", "ring_full"), Some(1.0));
+    assert_eq!(of("job", "quota"), Some(0.0));
 }

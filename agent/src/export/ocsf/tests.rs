@@ -45,7 +45,12 @@ fn findings() -> Vec<Finding> {
     let mut findings = Vec::new();
     for class in Class::ALL {
         for severity in Severity::ALL {
-            for method in [Method::NeverLearnable, Method::Novelty, Method::Rates] {
+            for method in [
+                Method::NeverLearnable,
+                Method::Novelty,
+                Method::Rates,
+                Method::Loss,
+            ] {
                 findings.push(Finding {
                     class,
                     severity,

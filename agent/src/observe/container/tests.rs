@@ -303,9 +303,10 @@ fn after_a_loss_nothing_passes_for_set_up_until_a_resync() {
     let mut feed = Feed::served();
     let report = feed.window(Counters {
         lost_events: 2,
+        lost_to_quota: 1,
         ..Counters::default()
     });
-    assert_eq!(report.lost_events, 2);
+    assert_eq!((report.lost_events, report.lost_to_quota), (2, 1));
     let sighting = feed
         .act(55, open("/root/.ssh/id_rsa", Access::Read))
         .unwrap();
