@@ -13,5 +13,6 @@ pub mod phase;
 pub mod privileged;
 pub mod process;
 pub mod redact;
+pub mod resources;
 pub mod syscall;
 pub mod window;

@@ -13,4 +13,5 @@ pub mod kubernetes;
 pub mod lookups;
 pub mod processes;
 pub mod resolve;
+pub mod resources;
 pub mod selection;

@@ -225,8 +225,9 @@ impl Pipeline {
                 return;
             }
         };
-        let cpu_ns = self.parts.hierarchy.cpu_usage_ns(&watched.path);
-        let Some(Closed { window, lost }) = watched.close_window(end, totals, cpu_ns) else {
+        let Some(Closed { window, lost }) =
+            watched.close_window(end, totals, &self.parts.hierarchy)
+        else {
             return;
         };
         for (reason, count) in lost {

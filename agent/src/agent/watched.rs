@@ -7,9 +7,12 @@ use super::inventory::Existing;
 use crate::baseline::key::Key;
 use crate::observe::container::Observer;
 use crate::observe::event::{Action, CgroupId, Event, Moment};
+use crate::observe::resources::Resources;
 use crate::observe::window::Window;
 use crate::probe::{Row, Totals};
 use crate::workload::container::Container;
+use crate::workload::hierarchy::Hierarchy;
+use crate::workload::resources::Account;
 
 /// Events kept for a container whose identity is still being looked up. What exceeds them is counted as lost.
 pub const WAITING_EVENTS: usize = 4096;
@@ -64,8 +67,10 @@ pub struct Watched {
     pub events_lost: u64,
     /// What was lost since discovery by reason, also what arrived incomplete; only reasons that occurred.
     pub lost: BTreeMap<&'static str, u64>,
+    /// What the last window used of the machine, and its length in nanoseconds.
+    pub used: (Resources, u64),
     totals: Totals,
-    cpu_ns: Option<u64>,
+    account: Account,
     window_start: Moment,
 }
 
@@ -86,6 +91,7 @@ impl Watched {
         observer: Observer,
         start: Moment,
     ) -> Self {
+        let account = Account::open(&path, start);
         Self {
             container: Arc::new(container),
             key,
@@ -99,7 +105,8 @@ impl Watched {
             events_lost: 0,
             lost: BTreeMap::new(),
             totals: Totals::zero(),
-            cpu_ns: None,
+            account,
+            used: (Resources::default(), 0),
             window_start: start,
         }
     }
@@ -121,16 +128,18 @@ impl Watched {
         &mut self,
         end: Moment,
         totals: Totals,
-        cpu_ns: Option<u64>,
+        hierarchy: &Hierarchy,
     ) -> Option<Closed> {
         let length_ns = end.since(self.window_start);
         if length_ns == 0 {
             return None;
         }
         let mut counters = totals.since(&self.totals);
-        counters.cpu_ns = cpu_ns
-            .zip(self.cpu_ns)
-            .map(|(now, then)| now.saturating_sub(then));
+        counters.resources = self.account.window(hierarchy, end, length_ns);
+        // Of a container that has just ended, what it used before is told.
+        if counters.resources != Resources::default() {
+            self.used = (counters.resources.clone(), length_ns);
+        }
         self.requests += counters.requests;
         self.events_lost += counters.lost_events;
         let lost = totals.losses_since(&self.totals);
@@ -138,7 +147,6 @@ impl Watched {
             *self.lost.entry(reason).or_insert(0) += count;
         }
         self.totals = totals;
-        self.cpu_ns = cpu_ns;
         self.window_start = end;
         Some(Closed {
             window: Window {

@@ -40,6 +40,8 @@ fn to_text(containers: &[ContainerView]) -> String {
         "REQUESTS",
         "FINDINGS",
         "LOST",
+        "CPU",
+        "MEMORY",
         "SINCE",
         "BASELINE",
         "IMAGE",
@@ -54,6 +56,8 @@ fn to_text(containers: &[ContainerView]) -> String {
             container.requests.to_string(),
             container.findings.to_string(),
             lost(container),
+            cpu(container),
+            memory(container),
             time(container.discovered_ms),
             container.baseline_id.clone(),
             container.image.clone(),
@@ -84,6 +88,22 @@ fn state(container: &ContainerView) -> String {
     }
 }
 
+/// CPU time in the last window, in parts of one CPU; empty where it is not known.
+fn cpu(container: &ContainerView) -> String {
+    let tenths = container
+        .resources
+        .cpu_ns
+        .and_then(|used| used.saturating_mul(1000).checked_div(container.window_ns));
+    tenths.map_or_else(String::new, |tenths| {
+        format!("{}.{}%", tenths / 10, tenths % 10)
+    })
+}
+
+fn memory(container: &ContainerView) -> String {
+    let bytes = container.resources.memory_bytes;
+    bytes.map_or_else(String::new, |bytes| format!("{} MiB", bytes >> 20))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,5 +130,17 @@ mod tests {
         );
         assert!(text.contains("2 (path_unreadable 1, quota 2)"), "{text}");
         assert!(!text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn use_is_shown_where_it_is_known() {
+        let mut container = ContainerView::default();
+        assert_eq!((cpu(&container), memory(&container)), Default::default());
+        container.resources.cpu_ns = Some(7_512_000_000);
+        container.resources.memory_bytes = Some(80 << 20);
+        assert_eq!(cpu(&container), "");
+        container.window_ns = 5_000_000_000;
+        assert_eq!(cpu(&container), "150.2%");
+        assert_eq!(memory(&container), "80 MiB");
     }
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::observe::resources::Resources;
 use crate::workload::container::Container;
 
 /// The agent and its sensor: `/api/v1/status`.
@@ -119,6 +120,10 @@ pub struct ContainerView {
     pub lost: BTreeMap<String, u64>,
     /// Events attributed to it since discovery, by kind.
     pub events: BTreeMap<String, u64>,
+    /// What it used of the machine in its last window.
+    pub resources: Resources,
+    /// Length of that window, in nanoseconds; 0 before its first one.
+    pub window_ns: u64,
     /// When it ended, Unix milliseconds; 0 while it runs. Ended containers stay listed for a while.
     pub ended_ms: i64,
 }

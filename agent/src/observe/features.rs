@@ -66,7 +66,7 @@ pub fn features(window: &Window) -> Option<Vec<f64>> {
     let counters = &window.counters;
     let calls = Calls::of(&counters.calls);
     let bytes = counters.rx_bytes.saturating_add(counters.tx_bytes);
-    let cpu = real(counters.cpu_ns.unwrap_or(0));
+    let cpu = real(counters.resources.cpu_ns.unwrap_or(0));
     let idle = counters.requests < ENOUGH_REQUESTS
         && bytes < ENOUGH_BYTES
         && calls.all < ENOUGH_CALLS

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{FileClass, Moment};
 use super::fact::{Phase, Sighting};
+use super::resources::Resources;
 
 /// How often one system call was made in a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,8 +65,9 @@ pub struct Counters {
     /// io_uring operations by opcode, those that were submitted.
     #[serde(default)]
     pub io_uring: BTreeMap<u8, u64>,
-    /// CPU time used, nanoseconds; `None` where the cgroup does not say.
-    pub cpu_ns: Option<u64>,
+    /// What it used of the machine. Not the probe's to count: from the cgroup's files.
+    #[serde(default)]
+    pub resources: Resources,
     /// Events of this container that the kernel could not deliver.
     pub lost_events: u64,
     /// Of these, events beyond the container's own share: it made more than one container may.

@@ -2,6 +2,7 @@
 
 use picket_ebpf::{CALLS, Row, URING_OPS, file_class, lost};
 
+use crate::observe::resources::Resources;
 use crate::observe::window::{CallCount, Counters, FileBytes};
 
 /// Everything counted for one container up to one moment.
@@ -39,7 +40,7 @@ impl Totals {
         Self(sum)
     }
 
-    /// What was counted since `earlier`. CPU time is not the probe's to know.
+    /// What was counted since `earlier`. What else was used is not the probe's to know.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Counters {
         let (now, then) = (&self.0, &earlier.0);
@@ -74,7 +75,7 @@ impl Totals {
                 .filter(|(_, (now, then))| now != then)
                 .map(|(opcode, (now, then))| (opcode, difference(*now, *then)))
                 .collect(),
-            cpu_ns: None,
+            resources: Resources::default(),
             lost_events: self.lost_of(&lost::UNDELIVERED, earlier),
             lost_to_quota: self.lost_of(&[lost::QUOTA], earlier),
         }

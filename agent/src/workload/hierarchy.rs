@@ -1,5 +1,6 @@
 //! The cgroup v2 hierarchy as it lies on disk.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -31,11 +32,41 @@ pub enum Error {
     NotMounted,
 }
 
+/// A controller that a host may still have in cgroup version 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Controller {
+    /// Limits of CPU time.
+    Cpu,
+    /// Memory.
+    Memory,
+    /// Disks.
+    Io,
+    /// Number of tasks.
+    Pids,
+}
+
+impl Controller {
+    const ALL: [Self; 4] = [Self::Cpu, Self::Memory, Self::Io, Self::Pids];
+
+    /// Its name in version 1.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Memory => "memory",
+            Self::Io => "blkio",
+            Self::Pids => "pids",
+        }
+    }
+}
+
 /// A mounted cgroup v2 hierarchy. Paths given to its methods are relative to its root, with a leading slash, as the
 /// kernel reports them.
 #[derive(Clone, Debug)]
 pub struct Hierarchy {
     root: PathBuf,
+    /// Where controllers of version 1 are mounted.
+    legacy: BTreeMap<Controller, PathBuf>,
 }
 
 /// A cgroup that belongs to a container.
@@ -56,18 +87,28 @@ impl Hierarchy {
     /// When no cgroup v2 hierarchy is mounted or the mount table cannot be read.
     pub fn find() -> Result<Self, Error> {
         let mounts = Process::myself()?.mountinfo()?;
-        mount_point(mounts.iter())
-            .map(Self::at)
-            .ok_or(Error::NotMounted)
+        let root = mount_point(mounts.iter()).ok_or(Error::NotMounted)?;
+        Ok(Self::at(root).with_legacy(legacy_mounts(mounts.iter())))
     }
 
     /// The hierarchy mounted at `root`.
     #[must_use]
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self {
+            root: root.into(),
+            legacy: BTreeMap::new(),
+        }
     }
 
-    fn directory(&self, path: &str) -> PathBuf {
+    /// The same, with these controllers of version 1 beside it.
+    #[must_use]
+    pub fn with_legacy(self, legacy: BTreeMap<Controller, PathBuf>) -> Self {
+        Self { legacy, ..self }
+    }
+
+    /// Where a cgroup's files are.
+    #[must_use]
+    pub fn directory(&self, path: &str) -> PathBuf {
         self.root.join(path.trim_start_matches('/'))
     }
 
@@ -75,6 +116,12 @@ impl Hierarchy {
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Where controllers of version 1 are mounted; empty on a host that has version 2 alone.
+    #[must_use]
+    pub fn legacy(&self) -> &BTreeMap<Controller, PathBuf> {
+        &self.legacy
     }
 
     /// The id of a cgroup.
@@ -120,19 +167,6 @@ impl Hierarchy {
         pids.sort_unstable();
         pids.dedup();
         pids
-    }
-
-    /// CPU time a cgroup and all below it have used, in nanoseconds. `None` where the kernel does not say.
-    #[must_use]
-    pub fn cpu_usage_ns(&self, path: &str) -> Option<u64> {
-        let statistics = fs::read_to_string(self.directory(path).join("cpu.stat")).ok()?;
-        let microseconds: u64 = statistics
-            .lines()
-            .find_map(|line| line.strip_prefix("usage_usec "))?
-            .trim()
-            .parse()
-            .ok()?;
-        microseconds.checked_mul(1000)
     }
 
     /// `from` and every cgroup below it, parents first, siblings in order of their names.
@@ -195,6 +229,18 @@ fn mount_point<'a>(mounts: impl Iterator<Item = &'a MountInfo>) -> Option<PathBu
             )
         })
         .map(|mount| mount.mount_point.clone())
+}
+
+/// Version 1 mounts that show a whole hierarchy.
+fn legacy_mounts<'a>(mounts: impl Iterator<Item = &'a MountInfo>) -> BTreeMap<Controller, PathBuf> {
+    mounts
+        .filter(|mount| mount.fs_type == "cgroup" && mount.root == "/")
+        .flat_map(|mount| {
+            let has = |it: &Controller| mount.super_options.contains_key(it.name());
+            let controllers = Controller::ALL.into_iter().filter(has);
+            controllers.map(|controller| (controller, mount.mount_point.clone()))
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -267,19 +313,6 @@ mod tests {
     }
 
     #[test]
-    fn cpu_time_comes_in_nanoseconds() {
-        let (root, hierarchy) = tree(&["docker"]);
-        let file = root.path().join("docker/cpu.stat");
-        fs::write(&file, "usage_usec 30229\nuser_usec 15223\n").unwrap();
-        assert_eq!(hierarchy.cpu_usage_ns("/docker"), Some(30_229_000));
-        fs::write(&file, "user_usec 15223\n").unwrap();
-        assert_eq!(hierarchy.cpu_usage_ns("/docker"), None);
-        fs::write(&file, format!("usage_usec {}\n", u64::MAX)).unwrap();
-        assert_eq!(hierarchy.cpu_usage_ns("/docker"), None);
-        assert_eq!(hierarchy.cpu_usage_ns("/gone"), None);
-    }
-
-    #[test]
     fn walks_no_deeper_than_the_limit() {
         let deep = format!("docker/{A}/{}", ["d"; 40].join("/"));
         let (_root, hierarchy) = tree(&[&deep]);
@@ -306,6 +339,24 @@ mod tests {
         assert_eq!(choose(3), Some("/mnt".into()));
         assert_eq!(choose(2), Some("/var/sub".into()));
         assert_eq!(choose(1), None);
+    }
+
+    #[test]
+    fn version_1_controllers_are_found_where_they_are_whole() {
+        let mounts: Vec<MountInfo> = [
+            "1 0 0:20 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw",
+            "2 0 0:21 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct",
+            "3 0 0:22 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory",
+            "4 0 0:23 /docker/x /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids",
+        ]
+        .map(|line| MountInfo::from_line(line).unwrap())
+        .into();
+        let expected = [
+            (Controller::Cpu, "/sys/fs/cgroup/cpu,cpuacct".into()),
+            (Controller::Memory, "/sys/fs/cgroup/memory".into()),
+        ];
+        assert_eq!(legacy_mounts(mounts.iter()), BTreeMap::from(expected));
+        assert!(legacy_mounts(mounts[..1].iter()).is_empty());
     }
 
     #[test]

@@ -129,7 +129,7 @@ fn arguments(command_line: &[u8]) -> Vec<String> {
 }
 
 /// The start time in `/proc/<pid>/stat`, which is in clock ticks since boot.
-fn started(ticks: u64, ticks_per_second: u64) -> Moment {
+pub(super) fn started(ticks: u64, ticks_per_second: u64) -> Moment {
     let nanoseconds = u128::from(ticks) * 1_000_000_000 / u128::from(ticks_per_second.max(1));
     Moment(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::observe::event::Moment;
+use crate::observe::resources::Resources;
 use crate::observe::window::Counters;
 
 fn call(call: i64, calls: u64, errors: u64) -> CallCount {
@@ -22,6 +23,13 @@ fn window(counters: Counters) -> Window {
     }
 }
 
+fn cpu(cpu_ns: Option<u64>) -> Resources {
+    Resources {
+        cpu_ns,
+        ..Resources::default()
+    }
+}
+
 /// What a server does for so many requests.
 fn served(requests: u64) -> Counters {
     Counters {
@@ -35,7 +43,7 @@ fn served(requests: u64) -> Counters {
         tx_bytes: 700 * requests,
         requests,
         accepted: requests,
-        cpu_ns: Some(3_000_000 * requests),
+        resources: cpu(Some(3_000_000 * requests)),
         ..Counters::default()
     }
 }
@@ -65,7 +73,7 @@ fn idle_windows_have_none() {
 #[test]
 fn work_without_requests_is_not_idle() {
     let mining = Counters {
-        cpu_ns: Some(2_000_000_000),
+        resources: cpu(Some(2_000_000_000)),
         ..Counters::default()
     };
     let sending = Counters {
@@ -89,7 +97,7 @@ fn other_proportions_give_other_features() {
     let mut opening = served(100);
     opening.calls.push(call(libc::SYS_openat, 300, 0));
     let mut computing = served(100);
-    computing.cpu_ns = Some(30_000_000_000);
+    computing.resources.cpu_ns = Some(30_000_000_000);
     for (counters, name) in [
         (leaking, "bytes_sent_per_request"),
         (failing, "failed_call_share"),
@@ -115,7 +123,7 @@ fn waiting_counts_nowhere() {
 #[test]
 fn unknown_cpu_time_is_a_constant() {
     let unknown = |requests| Counters {
-        cpu_ns: None,
+        resources: cpu(None),
         ..served(requests)
     };
     let value = |requests| feature(&of(unknown(requests)), "cpu_per_request");
@@ -148,7 +156,7 @@ fn counters() -> impl Strategy<Value = Counters> {
                 requests,
                 connects,
                 clones,
-                cpu_ns: Some(cpu),
+                resources: self::cpu(Some(cpu)),
                 ..Counters::default()
             },
         )
@@ -168,7 +176,7 @@ proptest! {
         tenfold.requests *= 10;
         tenfold.connects *= 10;
         tenfold.clones *= 10;
-        tenfold.cpu_ns = tenfold.cpu_ns.map(|cpu| cpu * 10);
+        tenfold.resources.cpu_ns = tenfold.resources.cpu_ns.map(|cpu| cpu * 10);
         for (name, (one, ten)) in NAMES.iter().zip(of(counters).into_iter().zip(of(tenfold))) {
             prop_assert!((one - ten).abs() < 0.05, "{} {} {}", name, one, ten);
         }
@@ -179,7 +187,7 @@ proptest! {
         let mut huge = counters;
         huge.rx_bytes = scale;
         huge.tx_bytes = u64::MAX - scale;
-        huge.cpu_ns = Some(scale);
+        huge.resources.cpu_ns = Some(scale);
         prop_assert!(of(huge).into_iter().all(f64::is_finite));
     }
 }
