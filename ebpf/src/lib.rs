@@ -35,6 +35,10 @@ pub const WATCHED: u32 = 8192;
 pub const SEEN: u32 = 32_768;
 /// Names already reported, over all containers. Least recently used entries give way, as in [`SEEN`].
 pub const SEEN_NAMES: u32 = 8192;
+/// Files whose class is known, over all containers. Least recently used entries give way: `OTHER` then.
+pub const FILE_CLASSES: u32 = 16_384;
+/// Files that a CPU remembers as known, so that it need not look them up.
+pub const KNOWN_FILES: u32 = 256;
 /// Listening ports of watched containers.
 pub const LISTENERS: u32 = 4096;
 /// Bytes of the ring of rare security events.
@@ -148,7 +152,8 @@ pub struct SeenKey {
     pub what: [u64; 3],
 }
 
-/// [`SeenKey::kind`]: a file; `what` is device, inode, the kernel's name hash and length.
+/// [`SeenKey::kind`]: a file, with its `ACCESS_` constant from bit 8 on, and in the upper half the process where each is
+/// reported; `what` is the addresses of inode and dentry, and the kernel's name hash and length.
 pub const SEEN_FILE: u64 = 1;
 /// [`SeenKey::kind`]: a peer; `what` is address (16 bytes), then protocol and port.
 pub const SEEN_PEER: u64 = 2;
@@ -174,6 +179,25 @@ pub struct NameKey {
     pub directory: u64,
     /// The name, filled up with zeroes.
     pub name: [u64; NAME_KEY_BYTES / 8],
+}
+
+/// Value of a thing already reported: whether each process is to be reported for it is not known yet.
+pub const SEEN_UNSORTED: u8 = 0;
+/// Value of a thing already reported that is not reported again.
+pub const SEEN_FOR_GOOD: u8 = 1;
+/// Value of a thing already reported that is reported for each process once.
+pub const SEEN_BY_PROCESS: u8 = 2;
+
+/// A file as the agent knows it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileKey {
+    /// Row of the container.
+    pub row: u32,
+    /// Device number of the file system.
+    pub device: u32,
+    /// Inode number.
+    pub inode: u64,
 }
 
 /// Key of a listening port of a container.
@@ -482,6 +506,7 @@ const _: () = assert!(size_of::<Control>() == 16);
 const _: () = assert!(size_of::<Slot>() == 16);
 const _: () = assert!(size_of::<SeenKey>() == 40);
 const _: () = assert!(size_of::<NameKey>() == 24 + NAME_KEY_BYTES);
+const _: () = assert!(size_of::<FileKey>() == 16);
 const _: () = assert!(size_of::<Header>() == 40);
 const _: () = assert!(size_of::<PathParts>() == 8 + PATH_BYTES);
 const _: () =
@@ -499,6 +524,8 @@ mod pod {
     unsafe impl aya::Pod for super::SeenKey {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::ListenerKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::FileKey {}
 }
 
 #[cfg(test)]

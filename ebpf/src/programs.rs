@@ -2,6 +2,7 @@
 
 mod calls;
 mod cgroups;
+mod descriptors;
 mod emit;
 mod fields;
 mod files;

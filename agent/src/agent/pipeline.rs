@@ -16,8 +16,9 @@ use crate::baseline::learning::LearningSettings;
 use crate::detect::detector::{Detector, Outcome};
 use crate::export::metrics::Metrics;
 use crate::export::view::ContainerView;
-use crate::observe::event::{CgroupId, Event, Moment};
+use crate::observe::event::{Action, CgroupId, Event, Moment};
 use crate::observe::fact::Sighting;
+use crate::observe::path;
 use crate::probe::{Probe, Record, Totals};
 use crate::workload::cgroup_path;
 use crate::workload::container::Container;
@@ -154,6 +155,13 @@ impl Pipeline {
             return;
         };
         watched.count(event);
+        if let Action::Open {
+            path, access, file, ..
+        } = &event.action
+        {
+            let class = path::class(path, *access);
+            self.parts.probe.classify(watched.row, *file, class);
+        }
         let before = watched.observer.epoch();
         let sighting = watched.observer.event(event);
         if watched.observer.epoch() != before {

@@ -5,6 +5,7 @@
 //! and only for what machines make (process ids, hashes, counters, dates, temporary names), and directories stay. Only
 //! reads of system trees fold whole trees: thousands of library files are one fact.
 
+mod class;
 mod glob;
 mod marks;
 mod name;
@@ -16,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::event::Access;
 
+pub use class::class;
 pub use marks::marks;
 
 /// Longest generalised path in bytes.

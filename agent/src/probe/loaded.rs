@@ -5,14 +5,14 @@ use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 
 use aya::Ebpf;
 use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray, PerCpuValues, Queue, RingBuf};
-use picket_ebpf::{Control, ListenerKey, Slot, lost};
+use picket_ebpf::{Control, FileKey, ListenerKey, Slot, lost};
 use serde::{Deserialize, Serialize};
 
 use super::counters::{Totals, zero_row};
 use super::decode::{DecodeError, Record, decode};
 use super::load::{Attachment, ProbeError, Settings, attach_all, load_object};
 use super::merge::Merge;
-use crate::observe::event::{CgroupId, Moment};
+use crate::observe::event::{CgroupId, FileClass, FileId, Moment};
 
 /// Index of a container's row of counters in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,6 +30,7 @@ pub struct Probe {
     told: Control,
     epochs: Array<MapData, u32>,
     listeners: HashMap<MapData, ListenerKey, u8>,
+    file_classes: HashMap<MapData, FileKey, u32>,
     losses: PerCpuArray<MapData, u64>,
     cpus: usize,
     attachments: Vec<Attachment>,
@@ -75,6 +76,7 @@ impl Probe {
             },
             epochs: take(&mut programs, "EPOCH", Array::try_from)?,
             listeners: take(&mut programs, "LISTENER", HashMap::try_from)?,
+            file_classes: take(&mut programs, "FILE_CLASS", HashMap::try_from)?,
             losses: take(&mut programs, "LOST", PerCpuArray::try_from)?,
             cpus: aya::util::nr_cpus()
                 .map_err(|(_, error)| ProbeError::Refused(error.to_string()))?,
@@ -233,6 +235,18 @@ impl Probe {
         let next = self.epochs.get(&row.0, 0).unwrap_or(0).wrapping_add(1);
         if let Err(error) = self.epochs.set(row.0, next, 0) {
             tracing::warn!(row = row.0, %error, "The epoch of a row could not be raised; known things will not be reported again.");
+        }
+    }
+
+    /// Tells the kernel of which class a container's file is.
+    pub fn classify(&mut self, row: Row, file: FileId, class: FileClass) {
+        let key = FileKey {
+            row: row.0,
+            device: file.device,
+            inode: file.inode,
+        };
+        if let Err(error) = self.file_classes.insert(key, class as u32, 0) {
+            tracing::warn!(?file, %error, "The class of a file could not be noted; its bytes count as other files'.");
         }
     }
 

@@ -48,7 +48,7 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
             .add(index)
             .read_volatile();
         if flags != 0 {
-            noteworthy(slot, flags, index as u64, result, registers);
+            noteworthy(task, slot, flags, index as u64, result, registers);
         }
     }
     0
@@ -56,10 +56,17 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
 
 /// The few calls that may become events.
 #[inline(always)]
-unsafe fn noteworthy(slot: Slot, flags: u16, number: u64, result: i64, registers: *const u8) {
+unsafe fn noteworthy(
+    task: *const u8,
+    slot: Slot,
+    flags: u16,
+    number: u64,
+    result: i64,
+    registers: *const u8,
+) {
     if flags & CALL_OPENS != 0 {
         if result >= 0 {
-            files::opened(slot, result as u64);
+            files::opened(task, slot, result as u64);
         }
     } else if flags & CALL_DUPLICATES != 0 {
         if (0..=2).contains(&result) {

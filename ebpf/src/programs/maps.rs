@@ -6,8 +6,8 @@ use aya_ebpf::{
     maps::{Array, HashMap, LruHashMap, PerCpuArray, Queue, RingBuf},
 };
 use picket_ebpf::{
-    ALERTS_BYTES, Control, EVENTS_BYTES, LISTENERS, ListenerKey, ROWS, Row, SEEN, SeenKey, Slot,
-    Used, WATCHED as WATCHED_ENTRIES, lost,
+    ALERTS_BYTES, Control, EVENTS_BYTES, FILE_CLASSES, FileKey, KNOWN_FILES, LISTENERS,
+    ListenerKey, ROWS, Row, SEEN, SeenKey, Slot, Used, WATCHED as WATCHED_ENTRIES, lost,
 };
 
 /// Counters of the watched containers, by row. Written here, read by the agent. A new container without a free row
@@ -31,6 +31,16 @@ pub static EPOCH: Array<u32> = Array::with_max_entries(ROWS, 0);
 /// Things already reported. When full, the least recently used give way and are reported again.
 #[map]
 pub static SEEN_THINGS: LruHashMap<SeenKey, u8> = LruHashMap::with_max_entries(SEEN, 0);
+
+/// The latest of `SEEN_THINGS` that are files and not to be reported again, by CPU; each takes the place of another whose
+/// key falls together with its own. Only `sys_exit` uses it, which never interrupts itself.
+#[map]
+pub static KNOWN: PerCpuArray<SeenKey> = PerCpuArray::with_max_entries(KNOWN_FILES, 0);
+
+/// Classes of files. Written by the agent when a file was reported; when full, the least recently used give way, and
+/// are `OTHER` until they are reported again.
+#[map]
+pub static FILE_CLASS: LruHashMap<FileKey, u32> = LruHashMap::with_max_entries(FILE_CLASSES, 0);
 
 /// Listening ports of watched containers. When full, requests to further ports are not counted and
 /// `LOST[LISTENERS_FULL]` is.

@@ -11,10 +11,10 @@ use picket_ebpf::{
 };
 
 use super::{
+    descriptors,
     emit::{self, Ring},
     fields,
     fields::peek,
-    files,
     maps::EPOCH,
     paths, watch,
 };
@@ -133,7 +133,7 @@ pub fn report(slot: Slot, named: Named) {
 #[inline(always)]
 fn directory_file(named: Named) -> *const u8 {
     match named.directory {
-        Some(descriptor) if descriptor as i32 != AT_FDCWD => files::file_of(descriptor),
+        Some(descriptor) if descriptor as i32 != AT_FDCWD => descriptors::file_of(descriptor),
         _ => core::ptr::null(),
     }
 }

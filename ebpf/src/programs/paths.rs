@@ -15,7 +15,9 @@ use super::{
 /// Longest component; the kernel's NAME_MAX is 255.
 const PART_BYTES: usize = 256;
 /// `include/uapi/linux/stat.h`.
-const S_IFMT: u16 = 0o170_000;
+pub const S_IFMT: u16 = 0o170_000;
+pub const S_IFDIR: u16 = 0o040_000;
+pub const S_IFSOCK: u16 = 0o140_000;
 const S_IFCHR: u16 = 0o020_000;
 const S_IFBLK: u16 = 0o060_000;
 /// `include/uapi/linux/magic.h`.
@@ -83,7 +85,7 @@ unsafe fn walk(
             continue;
         }
         let name: *const u8 = peek(dentry, &fields::DENTRY_NAME);
-        // SAFETY: `used` is at most PATH_BYTES - PART_BYTES here, so the longest component fits.
+        // SAFETY: `used` is less than PATH_BYTES - PART_BYTES here, so the longest component fits.
         let written = unsafe {
             let to = (&raw mut (*parts).bytes)
                 .cast::<u8>()
@@ -96,7 +98,7 @@ unsafe fn walk(
             break;
         }
         used += written as usize & (2 * PART_BYTES - 1);
-        if used > PATH_BYTES - PART_BYTES {
+        if used >= PATH_BYTES - PART_BYTES {
             break;
         }
         dentry = parent;

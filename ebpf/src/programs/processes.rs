@@ -11,6 +11,7 @@ use picket_ebpf::{
 };
 
 use super::{
+    descriptors,
     emit::{self, Ring},
     fields,
     fields::{direct, peek},
@@ -80,7 +81,7 @@ pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
         if !parent_inside(parent, slot) {
             flags |= EXEC_PARENT_OUTSIDE;
         }
-        if (0..3).any(|fd| files::is_internet_socket(files::file_of(fd))) {
+        if (0..3).any(|fd| files::is_internet_socket(descriptors::file_of(fd))) {
             flags |= EXEC_STDIO_SOCKET;
         }
         let file: *const u8 = direct(binary, &fields::BPRM_FILE);
