@@ -4,6 +4,7 @@
 
 pub mod command;
 pub mod container;
+pub mod dns;
 pub mod endpoint;
 pub mod event;
 pub mod fact;
@@ -12,7 +13,9 @@ pub mod path;
 pub mod phase;
 pub mod privileged;
 pub mod process;
+pub mod recent;
 pub mod redact;
 pub mod resources;
 pub mod syscall;
+pub mod tls;
 pub mod window;

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::observe::fact::{Fact, Family, Sighting};
+use crate::observe::endpoint::NAMED;
+use crate::observe::fact::{Family, Sighting};
 
 /// Patterns over facts. A match ends judgement and learning of that fact.
 ///
@@ -66,7 +67,7 @@ impl Allow {
     #[must_use]
     pub fn covers(&self, sighting: &Sighting) -> bool {
         self.entries.iter().any(|entry| match entry {
-            Entry::Network(network) => network.covers(&sighting.fact),
+            Entry::Network(network) => network.covers(sighting),
             Entry::Glob(glob) => spellings(sighting)
                 .into_iter()
                 .any(|text| matches(glob, text)),
@@ -130,13 +131,15 @@ fn parse_network(text: &str) -> Result<Option<Network>, &'static str> {
 }
 
 impl Network {
-    fn covers(&self, fact: &Fact) -> bool {
-        if fact.family != Family::Endpoint {
+    /// By the address, which the raw form has also where a name explains it.
+    fn covers(&self, sighting: &Sighting) -> bool {
+        if sighting.fact.family != Family::Endpoint {
             return false;
         }
-        let Some((protocol, peer)) = fact.value.split_once(' ') else {
+        let Some((protocol, peer)) = sighting.raw.split_once(' ') else {
             return false;
         };
+        let peer = peer.split(' ').next().unwrap_or(peer);
         let Some((address, port)) = peer.rsplit_once(':') else {
             return false;
         };
@@ -174,7 +177,11 @@ fn spellings(sighting: &Sighting) -> Vec<&str> {
         }
         Family::DnsName | Family::TlsName | Family::Sequence => {}
         Family::Endpoint | Family::Listener => {
-            texts.extend(value.split_once(' ').map(|(_, address)| address));
+            let address = sighting.raw.split(NAMED).next().unwrap_or_default();
+            for text in [value, address] {
+                texts.push(text);
+                texts.extend(text.split_once(' ').map(|(_, address)| address));
+            }
         }
         Family::Syscall | Family::Privileged | Family::Socket | Family::IoUring => {
             texts.extend(value.split(' ').next());
@@ -284,6 +291,28 @@ mod tests {
             ("/usr/bin/git", Executable, "/tmp/x <- /usr/bin/git", false),
         ] {
             assert_eq!(covers(entry, family, value), want, "{entry} over {value}");
+        }
+    }
+
+    #[test]
+    fn a_named_peer_is_covered_by_its_name_and_by_its_address() {
+        let mut sight = sight(Family::Endpoint, "tcp *.cdn.example:443").0;
+        sight.raw = "tcp 10.1.2.3:443 as 3f2a9b8c7d6e.cdn.example".into();
+        for (entry, want) in [
+            ("10.0.0.0/8:443", true),
+            ("10.0.0.0/8:80", false),
+            ("udp 10.0.0.0/8", false),
+            ("11.0.0.0/8", false),
+            ("10.1.2.3:443", true),
+            ("tcp 10.1.2.*:443", true),
+            ("*.cdn.example:443", true),
+            ("*.cdn.example", false),
+        ] {
+            assert_eq!(
+                Allow::parse([entry]).unwrap().covers(&sight),
+                want,
+                "{entry}"
+            );
         }
     }
 

@@ -9,18 +9,21 @@ mod tests;
 
 use std::collections::BTreeSet;
 
+use super::dns::{Question, Resolutions};
 use super::event::{Access, Action, Event, Exec, Moment};
 use super::fact::{Fact, Family, Marks, Origin, Phase, Sighting};
 use super::phase::PhaseTracker;
 use super::privileged::{self, Privileged};
 use super::process::{Ended, Known, ProcessTable, Started};
+use super::recent::Recent;
 use super::window::{Window, WindowReport};
 use super::{features, path};
 
 /// Observes one container.
 ///
-/// Its memory is the process table's (at most 6 MiB, some 20 KiB for an ordinary server) and one entry of a few bytes
-/// per system call number, phase and origin (at most 4096 with the probe's 512 numbers). Sightings are handed out, not
+/// Its memory is the process table's (at most 6 MiB, some 20 KiB for an ordinary server), one entry of a few bytes
+/// per system call number, phase and origin (at most 4096 with the probe's 512 numbers), and what it asked of DNS (at
+/// most 1 MiB, a few KiB for an ordinary server). Sightings are handed out, not
 /// kept: whether something is new is the baseline's question.
 #[derive(Debug)]
 pub struct Observer {
@@ -29,6 +32,9 @@ pub struct Observer {
     /// The phase at the end of the last window.
     window_phase: Phase,
     reported_calls: BTreeSet<(Phase, Origin, u16)>,
+    resolutions: Resolutions,
+    /// Sightings of questions whose answers are not there yet.
+    questions: Recent<Question, Sighting>,
     setup_events: u64,
     epoch: u64,
 }
@@ -55,6 +61,8 @@ impl Observer {
             window_phase: phase.phase(),
             phase,
             reported_calls: BTreeSet::new(),
+            resolutions: Resolutions::default(),
+            questions: Recent::new(names::MAX_WAITING),
             setup_events: 0,
             epoch: 0,
         }
@@ -94,9 +102,14 @@ impl Observer {
                 let origin = self.acting(event)?;
                 self.file(event, origin)
             }
-            Action::Dns { .. } | Action::TlsName { .. } => {
+            Action::Dns {
+                server,
+                outbound,
+                message,
+            } => self.dns(event, *server, *outbound, message),
+            Action::TlsName { peer, name } => {
                 let origin = self.acting(event)?;
-                self.name(event, origin)
+                Some(self.tls_name(event, origin, *peer, name))
             }
             Action::Sequence { .. } => {
                 let origin = self.acting(event)?;
@@ -140,13 +153,14 @@ impl Observer {
         } else {
             Origin::Server
         };
-        let sightings = counters
+        let mut sightings = self.unanswered(window.end);
+        let calls = counters
             .calls
             .iter()
             .filter(|count| count.calls > 0)
             .filter(|count| self.reported_calls.insert((began_in, origin, count.call)))
-            .map(|count| calls::call_sighting(count, window.end, began_in, origin))
-            .collect();
+            .map(|count| calls::call_sighting(count, window.end, began_in, origin));
+        sightings.extend(calls);
         WindowReport {
             end: window.end,
             length_ns: window.length_ns,
@@ -186,7 +200,11 @@ impl Observer {
     }
 
     /// On whose behalf the event's process acts; counts it if that is the runtime's set-up.
+    /// Where no process stands for the event, as in what a network card hands to the kernel, it is the container's own.
     fn acting(&mut self, event: &Event) -> Option<Origin> {
+        if event.pid == 0 {
+            return Some(Origin::Server);
+        }
         let origin = self.processes.origin(event.pid, &event.comm, event.at);
         self.count_setup(origin);
         origin

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::dns;
 use super::event::Protocol;
 
 /// From here on Linux picks ports by itself (`net.ipv4.ip_local_port_range`, Documentation/networking/ip-sysctl.rst).
@@ -28,12 +29,16 @@ const METADATA_ADDRESSES: &[&str] = &[
     "192.0.0.192",
 ];
 
+/// What stands between address and name in [`Endpoint::raw`].
+pub const NAMED: &str = " as ";
+
 /// A generalised address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Canonical form: `tcp 10.0.0.7:443`, `udp [fd00::7]:53`, `tcp loopback:*`.
+    /// Canonical form: `tcp registry.example:443`, `tcp 10.0.0.7:443`, `udp [fd00::7]:53`, `tcp loopback:*`.
     pub value: String,
-    /// The address as the program gave it, IPv4-mapped addresses as IPv4.
+    /// The address as the program gave it, IPv4-mapped addresses as IPv4; then the name that explains it, if one does:
+    /// `tcp 10.0.0.7:443 as registry.example`.
     pub raw: String,
     /// It hands out cloud identity or credentials.
     pub metadata: bool,
@@ -41,15 +46,27 @@ pub struct Endpoint {
     pub loopback: bool,
 }
 
-/// The comparable form of a peer. On loopback, ports that the system picks are one.
+/// The comparable form of a peer. On loopback, ports that the system picks are one. A peer that was reached by `name`
+/// is known by that and not by its address, `tcp registry.example:443`, except where the address itself says what it
+/// is.
 #[must_use]
-pub fn peer(protocol: Protocol, address: SocketAddr) -> Endpoint {
+pub fn peer(protocol: Protocol, address: SocketAddr, name: Option<&str>) -> Endpoint {
     let (ip, port) = (address.ip().to_canonical(), address.port());
     // Linux connects to the unspecified address as to loopback.
     let loopback = ip.is_loopback() || ip.is_unspecified();
     let protocol = protocol_name(protocol);
+    let metadata = port != DNS_PORT && is_metadata(ip);
+    let mut raw = format!("{protocol} {}", SocketAddr::new(ip, port));
     let value = if !loopback {
-        format!("{protocol} {}", SocketAddr::new(ip, port))
+        match name {
+            Some(name) if !metadata => {
+                let value = format!("{protocol} {}:{port}", dns::generalise(name));
+                raw.push_str(NAMED);
+                raw.push_str(name);
+                value
+            }
+            _ => raw.clone(),
+        }
     } else if port >= FIRST_EPHEMERAL_PORT {
         format!("{protocol} loopback:*")
     } else {
@@ -57,8 +74,8 @@ pub fn peer(protocol: Protocol, address: SocketAddr) -> Endpoint {
     };
     Endpoint {
         value,
-        raw: format!("{protocol} {}", SocketAddr::new(ip, port)),
-        metadata: port != DNS_PORT && is_metadata(ip),
+        raw,
+        metadata,
         loopback,
     }
 }
@@ -114,7 +131,7 @@ mod tests {
     use super::*;
 
     fn tcp(address: &str) -> Endpoint {
-        peer(Protocol::Tcp, address.parse().unwrap())
+        peer(Protocol::Tcp, address.parse().unwrap(), None)
     }
 
     #[test]
@@ -149,8 +166,44 @@ mod tests {
             assert_eq!(endpoint.metadata, metadata, "{address}");
             assert_eq!(endpoint.loopback, loopback, "{address}");
         }
-        let dns = peer(Protocol::Udp, "10.0.0.2:53".parse().unwrap());
+        let dns = peer(Protocol::Udp, "10.0.0.2:53".parse().unwrap(), None);
         assert_eq!(dns.value, "udp 10.0.0.2:53");
+    }
+
+    #[test]
+    fn a_peer_is_known_by_its_name_unless_its_address_says_more() {
+        let named = |address: &str, name: &str| {
+            let found = peer(Protocol::Tcp, address.parse().unwrap(), Some(name));
+            (found.value, found.raw)
+        };
+        for (address, name, value, raw) in [
+            (
+                "10.0.0.7:443",
+                "registry.example",
+                "tcp registry.example:443",
+                "tcp 10.0.0.7:443 as registry.example",
+            ),
+            (
+                "[fd00::7]:443",
+                "3f2a9b8c7d6e4f10.cdn.example",
+                "tcp *.cdn.example:443",
+                "tcp [fd00::7]:443 as 3f2a9b8c7d6e4f10.cdn.example",
+            ),
+            (
+                "169.254.169.254:80",
+                "harmless.example",
+                "tcp 169.254.169.254:80",
+                "tcp 169.254.169.254:80",
+            ),
+            (
+                "127.0.0.1:8000",
+                "harmless.example",
+                "tcp loopback:8000",
+                "tcp 127.0.0.1:8000",
+            ),
+        ] {
+            assert_eq!(named(address, name), (value.to_owned(), raw.to_owned()));
+        }
     }
 
     #[test]
@@ -178,8 +231,8 @@ mod tests {
     proptest! {
         #[test]
         fn mapped_and_plain_addresses_are_the_same(ip: std::net::Ipv4Addr, port: u16) {
-            let plain = peer(Protocol::Tcp, SocketAddr::new(ip.into(), port));
-            let mapped = peer(Protocol::Tcp, SocketAddr::new(ip.to_ipv6_mapped().into(), port));
+            let plain = peer(Protocol::Tcp, SocketAddr::new(ip.into(), port), None);
+            let mapped = peer(Protocol::Tcp, SocketAddr::new(ip.to_ipv6_mapped().into(), port), None);
             prop_assert_eq!(plain, mapped);
         }
     }

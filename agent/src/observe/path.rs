@@ -64,6 +64,11 @@ pub fn generalise(path: &str, access: Access) -> String {
     bounded(components(path))
 }
 
+/// The comparable form of one name that is no file's, as a host's.
+pub(super) fn generalise_name(name: &str) -> String {
+    name::generalise(name, false)
+}
+
 /// Does the path lie in `tree`, below it and not beside it?
 fn is_below(path: &str, tree: &str) -> bool {
     path.strip_prefix(tree)

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::detect::finding::Finding;
 use crate::export::text::command_line;
 use crate::export::view::finding::ProcessView;
+use crate::observe::endpoint::NAMED;
 use crate::observe::fact::{Family, ProcessInfo};
 use crate::workload::container::Container;
 
@@ -18,6 +19,7 @@ use super::{Host, Stamp};
 
 const FILE_TYPE_UNKNOWN: u32 = 0;
 const FILE_TYPE_EXECUTABLE: u32 = 8;
+const OBSERVABLE_NAME: (u32, &str) = (1, "Hostname");
 const OBSERVABLE_IP: (u32, &str) = (2, "IP Address");
 const OBSERVABLE_PROCESS: (u32, &str) = (9, "Process Name");
 const OBSERVABLE_PATH: (u32, &str) = (45, "File Path");
@@ -75,6 +77,9 @@ pub(super) fn observables(evidence: &Evidence) -> Vec<Observable> {
     };
     if let Some(endpoint) = &evidence.dst_endpoint {
         add("evidences[].dst_endpoint.ip", OBSERVABLE_IP, &endpoint.ip);
+        if let Some(name) = &endpoint.hostname {
+            add("evidences[].dst_endpoint.hostname", OBSERVABLE_NAME, name);
+        }
     }
     if let Some(file) = &evidence.file {
         add("evidences[].file.path", OBSERVABLE_PATH, &file.path);
@@ -175,7 +180,7 @@ fn file(path: &str, type_id: u32) -> Option<File> {
 
 type Protocol = (&'static str, u8);
 
-/// The address in the raw value, when the finding is about one: `tcp 10.0.0.7:443`, `udp [::1]:53`.
+/// The address in the raw value, when the finding is about one: `tcp 10.0.0.7:443 as registry.example`, `udp [::1]:53`.
 fn endpoint(finding: &Finding) -> Option<(Option<Protocol>, Endpoint)> {
     let is_network = [Family::Endpoint, Family::Listener]
         .iter()
@@ -193,6 +198,10 @@ fn endpoint(finding: &Finding) -> Option<(Option<Protocol>, Endpoint)> {
     let endpoint = Endpoint {
         name: address.to_string(),
         ip: address.ip().to_string(),
+        hostname: finding
+            .raw
+            .split_once(NAMED)
+            .map(|(_, name)| name.to_owned()),
         port: address.port(),
     };
     Some((protocol, endpoint))

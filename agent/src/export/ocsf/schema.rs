@@ -219,6 +219,9 @@ pub(super) struct Endpoint {
     /// The address again: OCSF wants a name or uid.
     pub name: String,
     pub ip: String,
+    /// The name that the container reached it by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
     pub port: u16,
 }
 

@@ -62,6 +62,7 @@ fn findings() -> Vec<Finding> {
     }
     for (feature, raw) in [
         ("endpoint", "tcp 203.0.113.9:443"),
+        ("endpoint", "tcp 203.0.113.9:443 as registry.example"),
         ("endpoint", "udp [2001:db8::1]:53"),
         ("endpoint", "nowhere"),
         ("listener", "tcp 0.0.0.0:4444"),
@@ -220,6 +221,15 @@ fn an_endpoint_is_told_in_parts() {
     assert_eq!(evidence["dst_endpoint"]["port"], 53);
     assert_eq!(evidence["connection_info"]["protocol_num"], 17);
     assert_eq!(evidence["connection_info"]["direction"], "Outbound");
+    assert_eq!(evidence["dst_endpoint"].get("hostname"), None);
+
+    let named = Finding {
+        raw: "tcp 203.0.113.9:443 as registry.example".to_owned(),
+        ..connect.clone()
+    };
+    let evidence = write(&named)["evidences"][0].clone();
+    assert_eq!(evidence["dst_endpoint"]["ip"], "203.0.113.9");
+    assert_eq!(evidence["dst_endpoint"]["hostname"], "registry.example");
 
     let listen = Finding {
         feature: "listener".to_owned(),

@@ -19,13 +19,14 @@ impl Observer {
     }
 
     fn connect(
-        &self,
+        &mut self,
         event: &Event,
         origin: Origin,
         protocol: Protocol,
         peer: SocketAddr,
     ) -> Sighting {
-        let endpoint = endpoint::peer(protocol, peer);
+        let name = self.resolutions.name_of(protocol, peer, event.at);
+        let endpoint = endpoint::peer(protocol, peer, name);
         let marks = Marks {
             metadata_address: endpoint.metadata,
             loopback: endpoint.loopback,

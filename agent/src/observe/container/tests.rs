@@ -5,6 +5,8 @@
     reason = "tests"
 )]
 
+mod names;
+
 use super::*;
 use crate::observe::event::{CgroupId, FileId, Place, Protocol};
 use crate::observe::window::{CallCount, Counters};
