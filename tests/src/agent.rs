@@ -260,15 +260,29 @@ impl Agent {
         serde_json::from_str(&body).with_context(|| format!("/api/v1/{path} is not JSON: {body}"))
     }
 
+    /// Holds it still, as an overloaded machine would, until the result is dropped.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub fn hold(&self) -> Result<Held<'_>> {
+        self.signal(libc::SIGSTOP)?;
+        Ok(Held(self))
+    }
+
+    fn signal(&self, signal: i32) -> Result<()> {
+        let pid = i32::try_from(self.child.id()).context("pid")?;
+        // SAFETY: kill has no memory preconditions; the child has not been waited for, so that the pid is its own.
+        let sent = unsafe { libc::kill(pid, signal) };
+        ensure!(sent == 0, "cannot signal the agent");
+        Ok(())
+    }
+
     /// Ends it as a service manager does, and returns how it ended.
     ///
     /// # Errors
     /// When it does not end in time.
     pub fn stop(&mut self) -> Result<ExitStatus> {
-        let pid = i32::try_from(self.child.id()).context("pid")?;
-        // SAFETY: kill has no memory preconditions; the child has not been waited for, so that the pid is its own.
-        let sent = unsafe { libc::kill(pid, libc::SIGTERM) };
-        ensure!(sent == 0, "cannot signal the agent");
+        self.signal(libc::SIGTERM)?;
         wait::until("the agent's end", STOP_LIMIT, || {
             Ok(self.child.try_wait()?)
         })
@@ -290,6 +304,17 @@ impl Drop for Agent {
         let ended = matches!(self.child.try_wait(), Ok(Some(_)));
         if !ended && self.stop().is_err() {
             let _ = self.kill();
+        }
+    }
+}
+
+/// An agent that is held still; it goes on when this is dropped.
+pub struct Held<'a>(&'a Agent);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.signal(libc::SIGCONT) {
+            eprintln!("cannot let the agent go on: {error:#}");
         }
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod agent;
 pub mod docker;
+pub mod flood;
 pub mod http;
 pub mod image;
 pub mod load;
