@@ -2,42 +2,67 @@
 
 mod bpf;
 mod cgroup;
+mod cpus;
+mod flood;
 mod idle;
 mod load;
 mod machine;
+mod memory;
 mod overhead;
+mod process;
 mod report;
+mod server;
 mod spread;
+mod state;
+mod tenant;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use clap::Subcommand;
+use clap::{Args, Subcommand, ValueEnum};
 use picket_tests::image;
 use serde::Serialize;
 
 use crate::cargo::{build_agent, is_root};
 use crate::setup;
 use crate::supervise::Interrupt;
+use flood::Flood;
 use idle::Idle;
+use memory::Memory;
 use overhead::Overhead;
+use server::Server;
+use state::Plan;
 
 const RECORD: &str = "docs/PERFORMANCE.md";
+const FLOOD_SECONDS: u32 = 60;
 
 /// A benchmark.
 #[derive(Subcommand)]
 pub enum Bench {
-    /// What the agent adds to system calls, files and connections, and what it uses itself (some minutes).
+    /// What the agent costs: system calls, files, connections, a model server, its own use, a flood (half an hour).
     ///
-    /// Without --json the result also becomes docs/PERFORMANCE.md.
+    /// When all parts are measured and the result is not merely printed as JSON, it becomes docs/PERFORMANCE.md.
     Overhead {
         /// Comparisons with and without the agent.
         #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1000))]
         pairs: u32,
-        /// Print one JSON object instead of a table.
+        /// Measure only this; can be given several times.
+        #[arg(long = "part", value_name = "PART")]
+        parts: Vec<Part>,
+        /// Count rounds in which other eBPF programs come or go, too: to try the benchmark on a busy machine.
         #[arg(long)]
-        json: bool,
+        disturbed: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Whether the agent stays attentive, small and honest while one container floods it.
+    Flood {
+        /// How long.
+        #[arg(long, default_value_t = FLOOD_SECONDS, value_parser = clap::value_parser!(u32).range(2..=500))]
+        seconds: u32,
+        #[command(flatten)]
+        output: Output,
     },
     /// One timed load, for the other benchmarks to start.
     #[command(hide = true)]
@@ -48,15 +73,57 @@ pub enum Bench {
         #[arg(long)]
         cgroup: Option<PathBuf>,
     },
+    /// One stand-in for a container, for the other benchmarks to start.
+    #[command(hide = true)]
+    Tenant {
+        /// What it does differs by this.
+        #[arg(long)]
+        number: u64,
+        /// Directory of the cgroup to run in.
+        #[arg(long)]
+        cgroup: PathBuf,
+        /// Where its files go.
+        #[arg(long)]
+        folder: PathBuf,
+    },
 }
 
-/// All that `bench overhead` measures.
-#[derive(Debug, Serialize)]
+/// How the result is shown.
+#[derive(Args)]
+pub struct Output {
+    /// Print one JSON object instead of tables; with a file, write it there besides.
+    #[arg(long, value_name = "FILE")]
+    json: Option<Option<PathBuf>>,
+}
+
+/// A part of `bench overhead`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// System calls, files and connections.
+    Calls,
+    /// A model server at saturation.
+    Server,
+    /// The agent beside idle servers.
+    Idle,
+    /// The agent beside few and many containers.
+    Memory,
+    /// The agent under a flood.
+    Flood,
+}
+
+/// All that was measured.
+#[derive(Debug, Default, Serialize)]
 struct Figures {
     #[serde(flatten)]
-    overhead: Overhead,
+    overhead: Option<Overhead>,
     #[serde(flatten)]
-    idle: Idle,
+    server: Option<Server>,
+    #[serde(flatten)]
+    idle: Option<Idle>,
+    #[serde(flatten)]
+    memory: Option<Memory>,
+    #[serde(flatten)]
+    flood: Option<Flood>,
 }
 
 /// Runs a benchmark.
@@ -69,39 +136,103 @@ pub fn bench(bench: Bench) -> Result<()> {
             println!("{}", load::run(kind, cgroup.as_deref())?);
             Ok(())
         }
-        Bench::Overhead { pairs, json } => compare(pairs, json),
+        Bench::Tenant {
+            number,
+            cgroup,
+            folder,
+        } => tenant::run(number, &cgroup, &folder),
+        Bench::Overhead {
+            pairs,
+            parts,
+            disturbed,
+            output,
+        } => overhead(pairs, &parts, disturbed, &output),
+        Bench::Flood { seconds, output } => {
+            let interrupt = prepare()?;
+            let _engine = setup::containers()?;
+            let figures = Figures {
+                flood: Some(flood::measure(seconds, &interrupt)?),
+                ..Figures::default()
+            };
+            output.show(&figures).map(drop)
+        }
     }
 }
 
-fn compare(pairs: u32, json: bool) -> Result<()> {
+/// Builds what is measured.
+fn prepare() -> Result<Interrupt> {
     ensure!(
         is_root(),
         "the benchmark loads eBPF programs and makes cgroups; run it as root"
     );
     let interrupt = Interrupt::install()?;
     setup::probe()?;
+    build_agent()?;
+    interrupt.check()?;
+    Ok(interrupt)
+}
+
+fn overhead(pairs: u32, parts: &[Part], disturbed: bool, output: &Output) -> Result<()> {
+    let interrupt = prepare()?;
     let image = {
-        // What is missing for the second half shows now; the engine itself would only disturb the first.
+        // What is missing for the later parts shows now; the engine itself would only disturb the first.
         let _engine = setup::containers()?;
+        image::provide(image::BUSYBOX)?;
         image::provide(image::MODEL_SERVER)?
     };
     interrupt.check()?;
-    build_agent()?;
     let machine = machine::describe()?;
-    let overhead = overhead::measure(pairs, &interrupt)?;
-    let _engine = setup::containers()?;
-    let idle = idle::measure(&image, &interrupt)?;
-    let figures = Figures { overhead, idle };
-    if json {
-        println!("{}", serde_json::to_string(&figures)?);
-        return Ok(());
+    let plan = Plan {
+        rounds: pairs,
+        disturbed,
+        hooks: state::hooks_of_the_probe()?,
+    };
+    let wanted = |part: Part| parts.is_empty() || parts.contains(&part);
+    let mut figures = Figures::default();
+    if wanted(Part::Calls) {
+        figures.overhead = Some(overhead::measure(&plan, &interrupt)?);
     }
-    println!("{}", report::table(&figures));
-    let record = ebpf_build::workspace_root().join(RECORD);
-    let page = report::page(&figures, &machine);
-    fs::create_dir_all(record.parent().context("no folder")?)
-        .and_then(|()| fs::write(&record, page))
-        .with_context(|| format!("cannot write {}", record.display()))?;
-    eprintln!("bench: written to {RECORD}");
+    if wanted(Part::Memory) {
+        figures.memory = Some(memory::measure(&interrupt)?);
+    }
+    let _engine = setup::containers()?;
+    if wanted(Part::Server) {
+        figures.server = Some(server::measure(&image, &plan, &interrupt)?);
+    }
+    if wanted(Part::Idle) {
+        figures.idle = Some(idle::measure(&image, &interrupt)?);
+    }
+    if wanted(Part::Flood) {
+        figures.flood = Some(flood::measure(FLOOD_SECONDS, &interrupt)?);
+    }
+    if output.show(&figures)? && parts.is_empty() && !disturbed {
+        let record = ebpf_build::workspace_root().join(RECORD);
+        write(&record, &report::page(&figures, &machine))?;
+        eprintln!("bench: written to {RECORD}");
+    }
     Ok(())
+}
+
+impl Output {
+    /// Shows the figures; `false` when they are wanted as JSON alone.
+    fn show(&self, figures: &Figures) -> Result<bool> {
+        let json = serde_json::to_string(figures)?;
+        match &self.json {
+            Some(None) => {
+                println!("{json}");
+                return Ok(false);
+            }
+            Some(Some(file)) => write(file, &json)?,
+            None => (),
+        }
+        println!("{}", report::table(figures));
+        Ok(true)
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    let folder = path.parent().context("no folder")?;
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(path, text))
+        .with_context(|| format!("cannot write {}", path.display()))
 }

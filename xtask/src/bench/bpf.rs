@@ -1,4 +1,4 @@
-//! The least that watching system calls costs: an empty program on their tracepoint.
+//! Empty programs, and which programs are loaded.
 
 use std::ffi::CStr;
 use std::io;
@@ -6,16 +6,19 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use anyhow::{Context, Result};
 
+mod hooks;
+
+pub use hooks::{EmptyHooks, Hook};
+
 // `include/uapi/linux/bpf.h`, enums bpf_cmd and bpf_prog_type.
 const BPF_PROG_LOAD: libc::c_int = 5;
 const BPF_PROG_GET_NEXT_ID: libc::c_int = 11;
 const BPF_RAW_TRACEPOINT_OPEN: libc::c_int = 17;
 const BPF_PROG_TYPE_RAW_TRACEPOINT: u32 = 17;
 
-/// `r0 = 0; exit`
-const EMPTY: [[u8; 8]; 2] = [[0xb7, 0, 0, 0, 0, 0, 0, 0], [0x95, 0, 0, 0, 0, 0, 0, 0]];
+/// `r0 = 1; exit`: to a cgroup hook this says "let it pass", to a tracepoint nothing.
+const EMPTY: [[u8; 8]; 2] = [[0xb7, 0, 0, 0, 1, 0, 0, 0], [0x95, 0, 0, 0, 0, 0, 0, 0]];
 const LICENSE: &CStr = c"GPL";
-const TRACEPOINT: &CStr = c"sys_exit";
 
 /// The part of `union bpf_attr` that loads a program; the kernel takes what is missing as zero.
 #[repr(C)]
@@ -24,6 +27,14 @@ struct Load {
     instruction_count: u32,
     instructions: u64,
     license: u64,
+    log_level: u32,
+    log_size: u32,
+    log: u64,
+    kernel_version: u32,
+    flags: u32,
+    name: [u8; 16],
+    network_device: u32,
+    attach_type: u32,
 }
 
 #[repr(C)]
@@ -40,7 +51,7 @@ struct NextId {
     open_flags: u32,
 }
 
-/// An empty program on the tracepoint at which system calls return; gone when dropped.
+/// An empty program on a tracepoint; gone when dropped.
 pub struct EmptyTracepoint {
     _link: OwnedFd,
 }
@@ -50,26 +61,40 @@ impl EmptyTracepoint {
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn attach() -> Result<Self> {
-        let mut load = Load {
-            program_type: BPF_PROG_TYPE_RAW_TRACEPOINT,
-            instruction_count: EMPTY.len() as u32,
-            instructions: EMPTY.as_ptr() as u64,
-            license: LICENSE.as_ptr() as u64,
-        };
-        // SAFETY: the program and the license are static, and as long as said.
-        let program = unsafe { bpf(BPF_PROG_LOAD, &mut load) }.map(own);
-        let program = program.context("the kernel refused an empty tracepoint program")?;
+    pub fn attach(name: &CStr) -> Result<Self> {
+        let program = load_empty(BPF_PROG_TYPE_RAW_TRACEPOINT, 0)
+            .context("the kernel refused an empty tracepoint program")?;
         let mut open = Open {
-            name: TRACEPOINT.as_ptr() as u64,
+            name: name.as_ptr() as u64,
             program: program.as_raw_fd() as u32,
             _pad: 0,
         };
-        // SAFETY: the name is a static C string.
+        // SAFETY: the name is a C string that outlives the call.
         let link = unsafe { bpf(BPF_RAW_TRACEPOINT_OPEN, &mut open) }.map(own);
-        let link = link.context("the kernel refused to attach an empty program to sys_exit")?;
+        let link =
+            link.with_context(|| format!("the kernel refused an empty program on {name:?}"))?;
         Ok(Self { _link: link })
     }
+}
+
+/// Loads an empty program; `attach_type` is where it may be attached, for types that want to know.
+fn load_empty(program_type: u32, attach_type: u32) -> io::Result<OwnedFd> {
+    let mut load = Load {
+        program_type,
+        instruction_count: EMPTY.len() as u32,
+        instructions: EMPTY.as_ptr() as u64,
+        license: LICENSE.as_ptr() as u64,
+        log_level: 0,
+        log_size: 0,
+        log: 0,
+        kernel_version: 0,
+        flags: 0,
+        name: [0; 16],
+        network_device: 0,
+        attach_type,
+    };
+    // SAFETY: the program and the license are static, and as long as said.
+    unsafe { bpf(BPF_PROG_LOAD, &mut load) }.map(own)
 }
 
 /// The ids of all programs loaded on this machine, in ascending order.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
+use picket_tests::load::Random;
 use picket_tests::wait;
 
 /// The kernel lets go of a cgroup a moment after its last process has ended.
@@ -27,10 +28,7 @@ impl ContainerCgroup {
     /// # Errors
     /// When there is no cgroup v2 hierarchy, or it cannot be written to.
     pub fn create() -> Result<Self> {
-        let mounts =
-            fs::read_to_string("/proc/self/mountinfo").context("cannot read the mounts")?;
-        let root = v2_mount(&mounts).context("no cgroup v2 hierarchy is mounted; mount one with `mount -t cgroup2 none /sys/fs/cgroup/unified`")?;
-        let parent = Path::new(root).join("docker");
+        let parent = hierarchy()?.join("docker");
         let made_parent = make(&parent)?;
         let id = fresh_id();
         let path = parent.join(&id);
@@ -60,6 +58,26 @@ impl Drop for ContainerCgroup {
     }
 }
 
+/// Where the cgroup v2 hierarchy is mounted.
+///
+/// # Errors
+/// When it is not.
+pub fn hierarchy() -> Result<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").context("cannot read the mounts")?;
+    let root = v2_mount(&mounts).context("no cgroup v2 hierarchy is mounted; mount one with `mount -t cgroup2 none /sys/fs/cgroup/unified`")?;
+    Ok(PathBuf::from(root))
+}
+
+/// Moves this process into the cgroup of a directory.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn join(cgroup: &Path) -> Result<()> {
+    // 0 means the writer itself.
+    fs::write(cgroup.join("cgroup.procs"), "0")
+        .with_context(|| format!("cannot join {}", cgroup.display()))
+}
+
 /// Makes a directory; `false` when it was there.
 fn make(path: &Path) -> Result<bool> {
     match fs::create_dir(path) {
@@ -69,7 +87,7 @@ fn make(path: &Path) -> Result<bool> {
     }
 }
 
-/// Where the cgroup v2 hierarchy is mounted; see proc_pid_mountinfo(5).
+/// The format is that of proc_pid_mountinfo(5).
 fn v2_mount(mounts: &str) -> Option<&str> {
     mounts.lines().find_map(|line| {
         let (mount, file_system) = line.split_once(" - ")?;
@@ -82,7 +100,9 @@ fn fresh_id() -> String {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    format!("{:032x}{:032x}", std::process::id(), now.as_nanos())
+    // Different from its first digits on: the agent names a container that no engine knows after them.
+    let mut random = Random::new(now.as_nanos() as u64 ^ u64::from(std::process::id()) << 32);
+    (0..4).map(|_| format!("{:016x}", random.draw())).collect()
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
-use rustix::thread::CpuSet;
 use rustix::time::{ClockId, clock_gettime};
 
+use super::cgroup;
+use super::cpus::Split;
 use super::spread::median;
 
 /// Chunks a measurement is cut into. The first ones warm up: they meet what is new to the probe.
@@ -85,11 +86,9 @@ fn parse(printed: &str) -> Option<f64> {
 /// When the system refuses something.
 pub fn run(kind: Kind, cgroup: Option<&Path>) -> Result<f64> {
     if let Some(cgroup) = cgroup {
-        let processes = cgroup.join("cgroup.procs");
-        // 0 means the writer itself.
-        fs::write(&processes, "0").with_context(|| format!("cannot join {}", cgroup.display()))?;
+        cgroup::join(cgroup)?;
     }
-    stay_on_one_cpu()?;
+    Split::of_this_process()?.stay_on_the_last()?;
     match kind {
         Kind::Getppid => time(kind, || {
             // Straight to the call: a wrapper costs half as much again where it is built without optimisation.
@@ -136,19 +135,6 @@ fn time(kind: Kind, mut operation: impl FnMut() -> io::Result<()>) -> Result<f64
 fn charged_nanoseconds() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
-}
-
-/// The last CPU this process may use; the first often serves the devices.
-fn stay_on_one_cpu() -> Result<()> {
-    let allowed = rustix::thread::sched_getaffinity(None).context("cannot ask for the CPUs")?;
-    let last = (0..CpuSet::MAX_CPU)
-        .rev()
-        .find(|cpu| allowed.is_set(*cpu))
-        .context("no CPU is allowed")?;
-    let mut chosen = CpuSet::new();
-    chosen.set(last);
-    rustix::thread::sched_setaffinity(None, &chosen)
-        .with_context(|| format!("cannot stay on CPU {last}"))
 }
 
 /// A small file, removed when dropped.

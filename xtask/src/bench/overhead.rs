@@ -1,33 +1,29 @@
 //! What the agent adds to what others do, each time compared with the same machine without it moments before or after.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
-use picket_tests::agent::{Agent, Home};
-use picket_tests::{http, wait};
 use serde::Serialize;
 
-use super::bpf::{EmptyTracepoint, loaded_programs};
 use super::cgroup::ContainerCgroup;
 use super::load::{self, Kind};
 use super::spread::Spread;
+use super::state::{Entered, Plan, Round, State};
 use crate::supervise::Interrupt;
-
-const DISCOVERY_LIMIT: Duration = Duration::from_secs(30);
-/// Rounds tried for each one that is to count.
-const ATTEMPTS: u32 = 3;
-/// Programs outlive their process until all CPUs have left them.
-const UNLOAD_LIMIT: Duration = Duration::from_secs(5);
 
 /// The differences, in nanoseconds an operation.
 #[derive(Debug, Serialize)]
 pub struct Overhead {
     /// Added to a system call by an empty raw tracepoint.
     pub floor_ns: Spread,
+    /// Added to a system call by empty programs at all hooks of the probe.
+    pub hooks_ns: Spread,
     /// Added to a counted system call of a watched container.
     pub watched_ns: Spread,
     /// As above, in multiples of the empty tracepoint.
     pub watched_over_floor: Spread,
+    /// As `watched_ns`, less what the empty tracepoint adds.
+    pub over_floor_ns: Spread,
+    /// As `unwatched_ns`, less what the empty tracepoint adds.
+    pub unwatched_over_floor_ns: Spread,
     /// Added to a system call of a process in no container.
     pub unwatched_ns: Spread,
     /// As `watched_ns`, by the probe for kernels before 5.11.
@@ -36,29 +32,20 @@ pub struct Overhead {
     pub file_ns: Spread,
     /// Added to the same by an empty raw tracepoint.
     pub file_floor_ns: Spread,
+    /// Added to the same by empty programs at all hooks of the probe.
+    pub file_hooks_ns: Spread,
     /// Added to connect, accept and close of a loopback connection to a known peer in a watched container.
     pub tcp_ns: Spread,
     /// Added to the same by an empty raw tracepoint.
     pub tcp_floor_ns: Spread,
+    /// Added to the same by empty programs at all hooks of the probe.
+    pub tcp_hooks_ns: Spread,
     /// The system call without any probe.
     pub base_ns: Spread,
     /// The file without any probe.
     pub base_file_ns: Spread,
     /// The connection without any probe.
     pub base_tcp_ns: Spread,
-}
-
-/// What runs beside the loads.
-#[derive(Clone, Copy, Debug)]
-enum State {
-    /// Nothing.
-    Base,
-    /// An empty tracepoint program.
-    Floor,
-    /// The agent.
-    Agent,
-    /// The agent with the probe for kernels before 5.11.
-    Untyped,
 }
 
 /// Nanoseconds an operation in one state.
@@ -70,130 +57,77 @@ struct Costs {
     tcp: f64,
 }
 
-/// All states, one after another.
-#[derive(Clone, Copy, Debug, Default)]
-struct Round {
-    base: Costs,
-    floor: Costs,
-    agent: Costs,
-    untyped: Costs,
-}
-
-/// Measures `pairs` rounds; fewer when other programs keep coming and going.
+/// Measures the rounds of the plan.
 ///
 /// # Errors
-/// When a part cannot be measured, or no round was undisturbed.
-pub fn measure(pairs: u32, interrupt: &Interrupt) -> Result<Overhead> {
-    let mut rounds = Vec::new();
-    for attempt in 0..pairs.saturating_mul(ATTEMPTS) {
-        if rounds.len() == pairs as usize {
-            break;
-        }
-        eprintln!("bench: round {} of {pairs}", rounds.len() + 1);
-        match Round::measure(attempt % 2 == 1, interrupt)? {
-            Some(round) => rounds.push(round),
-            None => {
-                eprintln!("bench: other eBPF programs came or went; this round does not count");
-            }
-        }
-    }
-    summary(&rounds).context(
-        "other eBPF programs came or went in every round; stop what loads them and run this again",
-    )
+/// When a part cannot be measured, or no round counts.
+pub fn measure(plan: &Plan, interrupt: &Interrupt) -> Result<Overhead> {
+    let states = [
+        State::Base,
+        State::Floor,
+        State::Hooks,
+        State::Agent,
+        State::Untyped,
+    ];
+    eprintln!("bench: system calls, files and connections");
+    let rounds = plan.carry_out(&states, interrupt, Costs::measure)?;
+    summary(&rounds).context("no round was measured")
 }
 
-fn summary(rounds: &[Round]) -> Option<Overhead> {
-    let spread = |value: fn(&Round) -> f64| Spread::of(rounds.iter().map(value));
+fn summary(rounds: &[Round<Costs>]) -> Option<Overhead> {
+    let between = |state: State, from: State, value: fn(&Costs) -> f64| {
+        Spread::of(
+            rounds
+                .iter()
+                .filter_map(|it| it.difference(state, from, value)),
+        )
+    };
+    let added = |state, value| between(state, State::Base, value);
+    let base = |value: fn(&Costs) -> f64| {
+        Spread::of(
+            rounds
+                .iter()
+                .filter_map(|it| it.get(State::Base))
+                .map(value),
+        )
+    };
+    let over_floor = rounds.iter().filter_map(|round| {
+        let watched = |it: &Costs| it.watched;
+        let agent = round.difference(State::Agent, State::Base, watched)?;
+        Some(agent / round.difference(State::Floor, State::Base, watched)?)
+    });
     Some(Overhead {
-        floor_ns: spread(|it| it.floor.watched - it.base.watched)?,
-        watched_ns: spread(|it| it.agent.watched - it.base.watched)?,
-        watched_over_floor: spread(|it| {
-            (it.agent.watched - it.base.watched) / (it.floor.watched - it.base.watched)
-        })?,
-        unwatched_ns: spread(|it| it.agent.unwatched - it.base.unwatched)?,
-        untyped_ns: spread(|it| it.untyped.watched - it.base.watched)?,
-        file_ns: spread(|it| it.agent.file - it.base.file)?,
-        file_floor_ns: spread(|it| it.floor.file - it.base.file)?,
-        tcp_ns: spread(|it| it.agent.tcp - it.base.tcp)?,
-        tcp_floor_ns: spread(|it| it.floor.tcp - it.base.tcp)?,
-        base_ns: spread(|it| it.base.watched)?,
-        base_file_ns: spread(|it| it.base.file)?,
-        base_tcp_ns: spread(|it| it.base.tcp)?,
+        floor_ns: added(State::Floor, |it| it.watched)?,
+        hooks_ns: added(State::Hooks, |it| it.watched)?,
+        watched_ns: added(State::Agent, |it| it.watched)?,
+        watched_over_floor: Spread::of(over_floor)?,
+        over_floor_ns: between(State::Agent, State::Floor, |it| it.watched)?,
+        unwatched_over_floor_ns: between(State::Agent, State::Floor, |it| it.unwatched)?,
+        unwatched_ns: added(State::Agent, |it| it.unwatched)?,
+        untyped_ns: added(State::Untyped, |it| it.watched)?,
+        file_ns: added(State::Agent, |it| it.file)?,
+        file_floor_ns: added(State::Floor, |it| it.file)?,
+        file_hooks_ns: added(State::Hooks, |it| it.file)?,
+        tcp_ns: added(State::Agent, |it| it.tcp)?,
+        tcp_floor_ns: added(State::Floor, |it| it.tcp)?,
+        tcp_hooks_ns: added(State::Hooks, |it| it.tcp)?,
+        base_ns: base(|it| it.watched)?,
+        base_file_ns: base(|it| it.file)?,
+        base_tcp_ns: base(|it| it.tcp)?,
     })
 }
 
-impl Round {
-    /// Every second round runs backwards, so that what drifts with time is in both directions.
-    /// `None` when other programs came or went.
-    fn measure(backwards: bool, interrupt: &Interrupt) -> Result<Option<Self>> {
-        let others = loaded_programs()?;
-        let mut order = [State::Base, State::Floor, State::Agent, State::Untyped];
-        if backwards {
-            order.reverse();
-        }
-        let mut round = Self::default();
-        for state in order {
-            interrupt.check()?;
-            let costs = Costs::measure(state)
-                .with_context(|| format!("cannot measure the state {state:?}"))?;
-            let ours_are_gone = wait::until("the end of the probe", UNLOAD_LIMIT, || {
-                Ok((loaded_programs()? == others).then_some(()))
-            });
-            let (Some(costs), Ok(())) = (costs, ours_are_gone) else {
-                return Ok(None);
-            };
-            match state {
-                State::Base => round.base = costs,
-                State::Floor => round.floor = costs,
-                State::Agent => round.agent = costs,
-                State::Untyped => round.untyped = costs,
-            }
-        }
-        Ok(Some(round))
-    }
-}
-
 impl Costs {
-    /// `None` when other programs came or went.
-    fn measure(state: State) -> Result<Option<Self>> {
-        match state {
-            State::Base => Self::of_loads(&ContainerCgroup::create()?),
-            State::Floor => {
-                let _tracepoint = EmptyTracepoint::attach()?;
-                Self::of_loads(&ContainerCgroup::create()?)
-            }
-            State::Agent => Self::under_agent("typed"),
-            State::Untyped => Self::under_agent("untyped"),
-        }
-    }
-
-    fn under_agent(tasks: &str) -> Result<Option<Self>> {
-        let home = Home::with("")?;
-        let mut agent = Agent::start_with(&home, &[("PICKET_PROBE_TASKS", tasks)])?;
-        let cgroup = ContainerCgroup::create()?;
-        wait::until(
-            "the agent's discovery of the container",
-            DISCOVERY_LIMIT,
-            || {
-                let containers = http::get(home.listen, "/api/v1/containers")?;
-                Ok(containers.contains(&cgroup.id).then_some(()))
-            },
-        )?;
-        let costs = Self::of_loads(&cgroup)?;
-        agent.stop()?;
-        Ok(costs)
-    }
-
-    fn of_loads(container: &ContainerCgroup) -> Result<Option<Self>> {
-        let before = loaded_programs()?;
+    fn measure(state: &Entered) -> Result<Self> {
+        let container = ContainerCgroup::create()?;
+        state.await_container(&container.id)?;
         let inside = Some(container.path.as_path());
-        let costs = Self {
+        Ok(Self {
             watched: load::measure(Kind::Getppid, inside)?,
             unwatched: load::measure(Kind::Getppid, None)?,
             file: load::measure(Kind::File, inside)?,
             tcp: load::measure(Kind::Tcp, inside)?,
-        };
-        Ok((loaded_programs()? == before).then_some(costs))
+        })
     }
 }
 
@@ -215,11 +149,14 @@ mod tests {
     #[test]
     fn a_round_is_compared_with_itself_alone() {
         // The machine is twice as slow in the second round; the differences are not.
-        let rounds = [100.0, 200.0].map(|base| Round {
-            base: costs(base),
-            floor: costs(base + 80.0),
-            agent: costs(base + 100.0),
-            untyped: costs(base + 130.0),
+        let rounds = [100.0, 200.0].map(|base| {
+            Round::from_iter([
+                (State::Base, costs(base)),
+                (State::Floor, costs(base + 80.0)),
+                (State::Hooks, costs(base + 85.0)),
+                (State::Agent, costs(base + 100.0)),
+                (State::Untyped, costs(base + 130.0)),
+            ])
         });
         let summary = summary(&rounds).unwrap();
         let same = |spread: Spread, value: f64| {
@@ -230,14 +167,19 @@ mod tests {
             assert_eq!(spread.n, 2);
         };
         same(summary.floor_ns, 80.0);
+        same(summary.hooks_ns, 85.0);
         same(summary.watched_ns, 100.0);
         same(summary.watched_over_floor, 1.25);
+        same(summary.over_floor_ns, 20.0);
+        same(summary.unwatched_over_floor_ns, 20.0);
         same(summary.unwatched_ns, 100.0);
         same(summary.untyped_ns, 130.0);
         same(summary.file_ns, 1_000.0);
         same(summary.file_floor_ns, 800.0);
+        same(summary.file_hooks_ns, 850.0);
         same(summary.tcp_ns, 10_000.0);
         same(summary.tcp_floor_ns, 8_000.0);
+        same(summary.tcp_hooks_ns, 8_500.0);
         assert_eq!(summary.base_ns.median, 150.0);
     }
 
