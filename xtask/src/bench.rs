@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what Picket costs the machine it runs on.
 
 mod bpf;
+mod breakdown;
 mod cgroup;
 mod cpus;
 mod flood;
@@ -27,6 +28,7 @@ use serde::Serialize;
 use crate::cargo::{build_agent, is_root};
 use crate::setup;
 use crate::supervise::Interrupt;
+use breakdown::Breakdown;
 use flood::Flood;
 use idle::Idle;
 use memory::Memory;
@@ -101,6 +103,8 @@ pub struct Output {
 pub enum Part {
     /// System calls, files and connections.
     Calls,
+    /// Each hook of the probe by itself.
+    Hooks,
     /// A model server at saturation.
     Server,
     /// The agent beside idle servers.
@@ -116,6 +120,8 @@ pub enum Part {
 struct Figures {
     #[serde(flatten)]
     overhead: Option<Overhead>,
+    #[serde(flatten)]
+    breakdown: Option<Breakdown>,
     #[serde(flatten)]
     server: Option<Server>,
     #[serde(flatten)]
@@ -191,6 +197,9 @@ fn overhead(pairs: u32, parts: &[Part], disturbed: bool, output: &Output) -> Res
     let mut figures = Figures::default();
     if wanted(Part::Calls) {
         figures.overhead = Some(overhead::measure(&plan, &interrupt)?);
+    }
+    if wanted(Part::Hooks) {
+        figures.breakdown = Some(breakdown::measure(&plan, &interrupt)?);
     }
     if wanted(Part::Memory) {
         figures.memory = Some(memory::measure(&interrupt)?);

@@ -40,6 +40,10 @@ pub struct Overhead {
     pub tcp_floor_ns: Spread,
     /// Added to the same by empty programs at all hooks of the probe.
     pub tcp_hooks_ns: Spread,
+    /// As `file_ns`, less what the empty programs at all hooks add.
+    pub file_over_hooks_ns: Spread,
+    /// As `tcp_ns`, less what the empty programs at all hooks add.
+    pub tcp_over_hooks_ns: Spread,
     /// The system call without any probe.
     pub base_ns: Spread,
     /// The file without any probe.
@@ -111,6 +115,8 @@ fn summary(rounds: &[Round<Costs>]) -> Option<Overhead> {
         tcp_ns: added(State::Agent, |it| it.tcp)?,
         tcp_floor_ns: added(State::Floor, |it| it.tcp)?,
         tcp_hooks_ns: added(State::Hooks, |it| it.tcp)?,
+        file_over_hooks_ns: between(State::Agent, State::Hooks, |it| it.file)?,
+        tcp_over_hooks_ns: between(State::Agent, State::Hooks, |it| it.tcp)?,
         base_ns: base(|it| it.watched)?,
         base_file_ns: base(|it| it.file)?,
         base_tcp_ns: base(|it| it.tcp)?,
@@ -180,6 +186,8 @@ mod tests {
         same(summary.tcp_ns, 10_000.0);
         same(summary.tcp_floor_ns, 8_000.0);
         same(summary.tcp_hooks_ns, 8_500.0);
+        same(summary.file_over_hooks_ns, 150.0);
+        same(summary.tcp_over_hooks_ns, 1_500.0);
         assert_eq!(summary.base_ns.median, 150.0);
     }
 

@@ -30,6 +30,8 @@ pub enum State {
     Agent,
     /// The agent with the probe for kernels before 5.11.
     Untyped,
+    /// An empty program at one hook of the probe: that with this number.
+    Alone(usize),
 }
 
 /// A state that has been entered; left when dropped.
@@ -49,6 +51,11 @@ impl State {
             Self::Base => (),
             Self::Floor => tracepoint = Some(EmptyTracepoint::attach(c"sys_exit")?),
             Self::Hooks => empty_hooks = Some(EmptyHooks::attach(hooks, &cgroup::hierarchy()?)?),
+            Self::Alone(number) => {
+                let hook = hooks.get(number).context("the probe has fewer hooks")?;
+                let root = cgroup::hierarchy()?;
+                empty_hooks = Some(EmptyHooks::attach(std::slice::from_ref(hook), &root)?);
+            }
             Self::Agent => agent = Some(start_agent("typed")?),
             Self::Untyped => agent = Some(start_agent("untyped")?),
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
+use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -22,6 +23,21 @@ struct LinkCreate {
     attach_type: u32,
     flags: u32,
 }
+
+/// Hooks of cgroups by their number in `enum bpf_attach_type`.
+const CGROUP_HOOKS: [(u32, &str); 11] = [
+    (0, "ingress"),
+    (1, "egress"),
+    (2, "sock_create"),
+    (3, "sock_ops"),
+    (10, "connect4"),
+    (11, "connect6"),
+    (12, "post_bind4"),
+    (13, "post_bind6"),
+    (14, "sendmsg4"),
+    (15, "sendmsg6"),
+    (34, "sock_release"),
+];
 
 /// A place in the kernel that programs are attached to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +68,20 @@ impl Hook {
         let hooks = hooks(&infos)?;
         ensure!(!hooks.is_empty(), "process {pid} has no programs attached");
         Ok(hooks)
+    }
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tracepoint(name) => formatter.write_str(&name.to_string_lossy()),
+            Self::Cgroup { attach, .. } => {
+                match CGROUP_HOOKS.iter().find(|(number, _)| number == attach) {
+                    Some((_, name)) => write!(formatter, "cgroup {name}"),
+                    None => write!(formatter, "cgroup hook {attach}"),
+                }
+            }
+        }
     }
 }
 
@@ -163,6 +193,17 @@ mod tests {
                 }
             ]
         );
+    }
+
+    #[test]
+    fn hooks_have_names() {
+        let cgroup = |attach| Hook::Cgroup { program: 8, attach };
+        assert_eq!(
+            Hook::Tracepoint(c"sys_exit".to_owned()).to_string(),
+            "sys_exit"
+        );
+        assert_eq!(cgroup(1).to_string(), "cgroup egress");
+        assert_eq!(cgroup(99).to_string(), "cgroup hook 99");
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The figures as rows of tables.
 
+use std::collections::BTreeMap;
+
 use super::super::Figures;
+use super::super::breakdown::Breakdown;
 use super::super::flood::Flood;
 use super::super::idle::Idle;
 use super::super::memory::{FEW, MANY, Memory};
@@ -20,7 +23,7 @@ const OF_A_CORE: Unit = ("% of a core", 1.0);
 const MIB: Unit = ("MiB", MEBIBYTE);
 
 /// A row: what it is, its values in its unit.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Row {
     /// What it is.
     pub name: String,
@@ -43,6 +46,7 @@ pub struct Section {
 pub fn sections(figures: &Figures) -> Vec<Section> {
     let tables = [
         figures.overhead.as_ref().map(calls),
+        figures.breakdown.as_ref().map(breakdown),
         figures.server.as_ref().map(server),
         agent(figures),
         figures.flood.as_ref().map(flood),
@@ -81,6 +85,11 @@ fn calls(overhead: &Overhead) -> Section {
             row("open+read+close: empty hooks", &overhead.file_hooks_ns, US),
             row("open+read+close: watched container", &overhead.file_ns, US),
             row(
+                "open+read+close: watched, over the empty hooks",
+                &overhead.file_over_hooks_ns,
+                US,
+            ),
+            row(
                 "TCP connect+accept+close: empty tracepoint",
                 &overhead.tcp_floor_ns,
                 US,
@@ -95,6 +104,11 @@ fn calls(overhead: &Overhead) -> Section {
                 &overhead.tcp_ns,
                 US,
             ),
+            row(
+                "TCP connect+accept+close: watched, over the empty hooks",
+                &overhead.tcp_over_hooks_ns,
+                US,
+            ),
             row("system call without any probe", &overhead.base_ns, NS),
             row(
                 "open+read+close without any probe",
@@ -107,6 +121,23 @@ fn calls(overhead: &Overhead) -> Section {
                 US,
             ),
         ],
+    }
+}
+
+fn breakdown(breakdown: &Breakdown) -> Section {
+    let rows = |what: &str, by_hook: &BTreeMap<String, Spread>| -> Vec<Row> {
+        let named = by_hook.iter();
+        named
+            .map(|(hook, added)| row(format!("{what}: {hook}"), added, US))
+            .collect()
+    };
+    Section {
+        title: "What an empty program at one hook of the probe adds",
+        rows: [
+            rows("TCP connect+accept+close", &breakdown.tcp_by_hook_ns),
+            rows("open+read+close", &breakdown.file_by_hook_ns),
+        ]
+        .concat(),
     }
 }
 

@@ -26,10 +26,13 @@ fn figures(ratio: f64, cpu: f64, memory: f64) -> Figures {
             tcp_ns: spread(2_000.0),
             tcp_floor_ns: spread(400.0),
             tcp_hooks_ns: spread(500.0),
+            file_over_hooks_ns: spread(984.0),
+            tcp_over_hooks_ns: spread(1_500.0),
             base_ns: spread(120.0),
             base_file_ns: spread(4_000.0),
             base_tcp_ns: spread(25_000.0),
         }),
+        breakdown: None,
         server: None,
         idle: Some(Idle {
             agent_cpu_percent: spread(cpu),
