@@ -1,13 +1,14 @@
 //! A container that floods the probe, and one whose deeds must be reported all the same.
 
 use std::collections::BTreeMap;
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::agent::Agent;
-use crate::docker::{Container, Run};
+use crate::docker::{Container, Run, docker};
 use crate::wait;
 
 /// A container that makes system calls and opens new files, with paths as long as the probe carries them, as fast as
@@ -42,6 +43,9 @@ impl Flood {
             environment: &[],
             command: &["python3", "-c", script, &seconds, &calls, &opens],
         })?;
+        // It must not be the engine's limit that holds it back.
+        let cpus = thread::available_parallelism()?.to_string();
+        docker(&["update", "--cpus", &cpus, &container.id])?;
         Ok(Self { container })
     }
 

@@ -96,20 +96,21 @@ Run it again to have it for your machine: the nanoseconds differ a lot from one 
   charges its thread, as the median of fifty chunks of about two milliseconds, after ten to warm up. File and peer are
   then known to the probe: reporting something new costs more, once. The watched load runs in a cgroup with a
   container's path; the unwatched one outside of any.
-- Model server: FastAPI and onnxruntime (a classifier of 8 MiB on one thread) in one Docker container, which has the
-  last CPU; four keep-alive clients, each with a request always under way, have the others. The container is the same in all rounds. In each state come
-  24 chunks of 100 predictions, the same ones in each chunk; the first four warm up. CPU is what the kernel charges the
-  container's cgroup in a chunk, divided by its requests; between two chunks the server is idle, so that all of it is
-  charged. The figure of a state is the median of its chunks, and the 99th percentile of the latency that of its 2000
-  requests. The agent's CPU is sampled afterwards, for ten seconds each, beside the same load.
-- The agent's own use comes from its CPU clock and `/proc` with default settings: beside five idle model servers
-  (FastAPI, onnxruntime) in Docker containers; and beside 20 and 250 cgroups with containers' names, each with its own baseline
-  and three processes, which write and read 60 files of their own, connect and send datagrams to 20 peers on the
+- Model server: FastAPI and onnxruntime (a classifier of 8 MiB on one thread) in one Docker container, the same in all
+  rounds, which has the last CPU; four keep-alive clients, each with a request always under way, have the others. In
+  each state come 24 chunks of 100 predictions, the same ones in each chunk; the first four warm up. CPU is what the
+  kernel charges the container's cgroup in a chunk, divided by its requests; between two chunks the server is idle, so
+  that all of it is charged. The figure of a state is the median of its chunks, and the 99th percentile of the latency
+  that of its 2000 requests. The agent's CPU is sampled afterwards, for ten seconds each, beside the same load.
+- The agent's own use comes from its CPU clock and `/proc`, with default settings: beside five idle model servers
+  (FastAPI, onnxruntime) in Docker containers; and beside 20 and 250 cgroups with containers' names. Each of these has a
+  baseline of its own and three processes, which write and read 60 files, connect and send datagrams to 20 peers on the
   loopback network, listen, run 5 programs, and then go on with one file and one peer a second. For 250 of them
   `max_containers` is raised.
-- Flood: one Docker container makes system calls and creates, closes and unlinks files of ever new names in its shared memory, at
-  the rates shown. Meanwhile a second container copies a program to a new place and executes it, again and again; what counts is the
-  time from the exec, as the kernel noted it, to its appearing in the agent's API.
+- Flood: one Docker container makes system calls, and creates, closes and unlinks files of ever new names with long
+  paths, at the rates shown. Meanwhile a second container copies a program to a new place and executes it, once a
+  second; what counts is the time from the exec, as the kernel noted it, to its appearing in the agent's API, which is
+  asked every 25 milliseconds.
 - A round in which other eBPF programs come or go does not count.
 
 ## What is not measured
