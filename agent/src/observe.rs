@@ -5,7 +5,9 @@
 pub mod command;
 pub mod container;
 pub mod dns;
+pub mod ending;
 pub mod endpoint;
+pub mod errno;
 pub mod event;
 pub mod fact;
 pub mod features;

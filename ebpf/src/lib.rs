@@ -58,6 +58,10 @@ pub const PATH_BYTES: usize = 1024;
 pub const PATH_PARTS: usize = 40;
 /// Bytes of program arguments carried.
 pub const ARGV_BYTES: usize = 1024;
+/// Texts carried of a privileged call.
+pub const TEXTS: usize = 3;
+/// Bytes of each, the closing NUL included.
+pub const TEXT_BYTES: usize = 96;
 /// Bytes of a cgroup path carried.
 pub const CGROUP_PATH_BYTES: usize = 512;
 
@@ -435,6 +439,8 @@ pub struct PrivilegedEvent {
     pub result: i64,
     /// Its first three arguments.
     pub args: [u64; 3],
+    /// The texts they point to, filled up with zeroes; cut when longer, empty for what is no text.
+    pub texts: [[u8; TEXT_BYTES]; TEXTS],
 }
 
 /// An internet socket was put in the place of standard input, output or error.
@@ -487,16 +493,20 @@ pub mod lost {
 }
 
 /// Flags of a system call in the `CALL_FLAGS` global: the call opens a file.
-pub const CALL_OPENS: u16 = 1;
+pub const CALL_OPENS: u32 = 1;
 /// The call is privileged and rare: every distinct use is reported.
-pub const CALL_PRIVILEGED: u16 = 2;
+pub const CALL_PRIVILEGED: u32 = 2;
 /// The call duplicates a descriptor.
-pub const CALL_DUPLICATES: u16 = 4;
+pub const CALL_DUPLICATES: u32 = 4;
 /// The call starts a program.
-pub const CALL_EXECS: u16 = 8;
+pub const CALL_EXECS: u32 = 8;
 /// The call's first argument is a directory from which the name in its second starts; without this flag the first is
 /// the name.
-pub const CALL_AT: u16 = 16;
+pub const CALL_AT: u32 = 16;
+/// The call is privileged, and its first three arguments may be texts, which tell its uses apart.
+pub const CALL_TEXTS: u32 = 32;
+/// The call is privileged, and its first argument points to a structure that begins with flags, which stand in its place.
+pub const CALL_STRUCT: u32 = 64;
 
 const _: () = assert!(
     size_of::<Row>() == 56 + 4 * lost::ROOM + 16 * file_class::COUNT + 4 * URING_OPS + 8 * CALLS

@@ -10,6 +10,7 @@ mod maps;
 mod names;
 mod network;
 mod paths;
+mod privileged;
 mod processes;
 mod watch;
 

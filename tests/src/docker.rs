@@ -125,12 +125,21 @@ impl Container {
     /// # Errors
     /// When the engine refuses.
     pub fn start(run: &Run<'_>) -> Result<Self> {
+        Self::start_with(run, &[])
+    }
+
+    /// As [`Container::start`], with more options for `docker run`.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn start_with(run: &Run<'_>, options: &[&str]) -> Result<Self> {
         let name = unique(run.name);
         let label = format!("{RUN_LABEL}={}", run_name());
         let network = run.network.map_or("none", |network| network.name.as_str());
         let mut arguments = vec!["run", "--detach", "--name", &name, "--label", &label];
         arguments.extend(["--network", network, "--pids-limit", "128"]);
         arguments.extend(["--memory", "1g", "--cpus", "1"]);
+        arguments.extend(options);
         for variable in run.environment {
             arguments.extend(["--env", variable]);
         }

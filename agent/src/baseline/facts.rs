@@ -164,7 +164,9 @@ pub const fn cap(family: Family) -> usize {
     match family {
         Family::FileRead | Family::FileWrite | Family::FileChange | Family::FileAttempt => 2048,
         Family::Sequence => 4096,
-        Family::Executable | Family::Syscall | Family::CodeMap | Family::DnsName => 512,
+        Family::Executable | Family::Syscall | Family::CodeMap | Family::DnsName | Family::Exit => {
+            512
+        }
         Family::Endpoint | Family::TlsName | Family::Outcome | Family::UnixSocket => 256,
         Family::Listener
         | Family::Privileged

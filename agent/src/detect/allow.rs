@@ -166,7 +166,7 @@ fn spellings(sighting: &Sighting) -> Vec<&str> {
     let value = sighting.fact.value.as_str();
     let mut texts = vec![value];
     match sighting.fact.family {
-        Family::Executable | Family::Device => {
+        Family::Executable | Family::Device | Family::Exit => {
             let exe = value.split(" <- ").next().unwrap_or(value);
             texts.push(exe);
             texts.extend(exe.split(' ').next());

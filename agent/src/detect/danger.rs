@@ -14,7 +14,7 @@ use crate::observe::fact::{Family, Origin, Phase, Sighting};
 pub enum Category {
     /// A shell was started.
     Shell,
-    /// A program in a scratch place was started.
+    /// A program in a scratch place, or one that did not come with the image, was started.
     Dropped,
     /// Any other program was started.
     Executable,
@@ -89,7 +89,7 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
     let marks = &sighting.marks;
     Some(match sighting.fact.family {
         Family::Executable if marks.shell => Category::Shell,
-        Family::Executable if marks.scratch => Category::Dropped,
+        Family::Executable if marks.scratch || marks.not_from_image => Category::Dropped,
         Family::Executable => Category::Executable,
         Family::Endpoint | Family::Listener if marks.loopback => Category::Loopback,
         Family::Endpoint => Category::Endpoint,
@@ -128,8 +128,9 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         Family::DnsName => Category::DnsName,
         Family::TlsName => Category::TlsName,
         Family::IoUring => Category::IoUring,
-        // How attempts end, and call sequences, are evidence to be weighed together with other evidence, not alone.
-        Family::Outcome | Family::Sequence => return None,
+        // How attempts and programs end, and call sequences, are evidence to be weighed together with other evidence, not
+        // alone.
+        Family::Outcome | Family::Sequence | Family::Exit => return None,
         Family::Syscall if is_common_syscall(&sighting.fact.value) => return None,
         // Calls are counted per container: beside a command of the runtime's they may be the server's or the command's,
         // and the command itself is reported.

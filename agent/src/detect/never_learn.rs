@@ -80,6 +80,7 @@ impl Kind {
             Family::Privileged if server && privileged_call(sighting).is_some() => {
                 Some(Self::PrivilegedCall)
             }
+            Family::Executable if marks.socket_on_stdio => Some(Self::SocketOnStdio),
             Family::Executable if marks.fileless && server => Some(Self::FilelessExec),
             _ => None,
         }
@@ -109,10 +110,13 @@ fn call_of(sighting: &Sighting) -> &str {
 /// can be learned.
 fn privileged_call(sighting: &Sighting) -> Option<&'static Profile> {
     Some(match call_of(sighting) {
-        "mount" | "umount2" | "unshare" | "setns" | "pivot_root" | "open_tree" | "move_mount"
-        | "fsopen" | "fsmount" | "mount_setattr" | "open_by_handle_at" => &ESCAPE_CALL,
-        "ptrace" | "process_vm_readv" | "process_vm_writev" => &INTRUSION_CALL,
-        "init_module" | "finit_module" | "delete_module" | "kexec_load" => &MODULE_CALL,
+        "mount" | "umount2" | "unshare" | "setns" | "clone" | "clone3" | "pivot_root"
+        | "open_tree" | "move_mount" | "fsopen" | "fsconfig" | "fsmount" | "fspick"
+        | "mount_setattr" | "open_by_handle_at" => &ESCAPE_CALL,
+        "ptrace" | "process_vm_readv" | "process_vm_writev" | "pidfd_getfd" => &INTRUSION_CALL,
+        "init_module" | "finit_module" | "delete_module" | "kexec_load" | "kexec_file_load" => {
+            &MODULE_CALL
+        }
         "bpf" | "perf_event_open" | "userfaultfd" | "keyctl" | "add_key" | "request_key" => {
             &KERNEL_CALL
         }
@@ -299,6 +303,9 @@ mod tests {
         assert_eq!(kind(sight(Family::Privileged, "chroot ok")), None);
         let memfd =
             || sight(Family::Executable, "memfd <- /usr/bin/python3").mark(|m| m.fileless = true);
+        let wired = sight(Family::Executable, "/bin/sh <- /usr/bin/python3")
+            .mark(|m| m.socket_on_stdio = true);
+        assert_eq!(kind(wired), Some(Kind::SocketOnStdio));
         assert_eq!(kind(memfd()), Some(Kind::FilelessExec));
         assert_eq!(kind(memfd().by_runtime()), None);
         assert_eq!(

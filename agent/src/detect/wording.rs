@@ -166,6 +166,7 @@ const fn noun(family: Family) -> &'static str {
         Family::TlsName => "TLS server name",
         Family::IoUring => "io_uring operation",
         Family::Sequence => "call sequence",
+        Family::Exit => "end of a program",
     }
 }
 

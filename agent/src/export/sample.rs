@@ -45,6 +45,7 @@ pub fn finding() -> Finding {
         comm: exe.rsplit('/').next().unwrap_or(exe).to_owned(),
         argv: argv.iter().map(|&arg| arg.to_owned()).collect(),
         started,
+        ..ProcessInfo::default()
     };
     Finding {
         cgroup: CgroupId(1),

@@ -86,6 +86,12 @@ pub struct Program {
     pub shell: bool,
     /// Its executable lies in anonymous memory or was deleted.
     pub fileless: bool,
+    /// Its executable came into being after the container. For a script that is said of the interpreter alone.
+    pub not_from_image: bool,
+    /// The script that it interprets; empty for other programs.
+    pub script: String,
+    /// The working directory it was started in; empty when unknown.
+    pub cwd: String,
 }
 
 impl Program {
@@ -103,7 +109,16 @@ impl Program {
             "memfd".clone_into(&mut program.label);
         } else if exec.place.unlinked {
             program.label.push_str(" (deleted)");
+        } else if exec.place.upper_layer {
+            // A program put in the place of one that the image has is another program.
+            program.label.push_str(" (not in image)");
         }
+        program.not_from_image =
+            exec.place.upper_layer || exec.place.tmpfs || exec.place.memfd || exec.place.unlinked;
+        if exec.script {
+            program.script.clone_from(&exec.filename);
+        }
+        program.cwd.clone_from(&exec.cwd);
         program
     }
 
@@ -117,7 +132,7 @@ impl Program {
             shape,
             argv: redact::argv(argv),
             shell,
-            fileless: false,
+            ..Self::default()
         }
     }
 }
@@ -366,10 +381,39 @@ mod tests {
     }
 
     #[test]
+    fn programs_made_after_the_container_are_other_programs() {
+        let place = |place: Place| {
+            Program::started(&Exec {
+                filename: "/usr/bin/git".to_owned(),
+                place,
+                ..Exec::default()
+            })
+        };
+        let image = place(Place::default());
+        assert_eq!(
+            (image.label.as_str(), image.not_from_image),
+            ("/usr/bin/git", false)
+        );
+        let changed = place(Place {
+            upper_layer: true,
+            ..Place::default()
+        });
+        assert_eq!(changed.label, "/usr/bin/git (not in image)");
+        let in_memory = place(Place {
+            tmpfs: true,
+            ..Place::default()
+        });
+        assert_eq!(in_memory.label, "/usr/bin/git");
+        assert!(changed.not_from_image && in_memory.not_from_image);
+    }
+
+    #[test]
     fn a_script_is_its_interpreter() {
         let program = Program::started(&Exec {
             filename: "/usr/local/bin/uvicorn".to_owned(),
             interpreter: "/usr/bin/python3.11".to_owned(),
+            script: true,
+            cwd: "/srv".to_owned(),
             argv: ["/usr/bin/python3.11", "/usr/local/bin/uvicorn", "app:app"]
                 .map(str::to_owned)
                 .to_vec(),
@@ -377,6 +421,8 @@ mod tests {
         });
         assert_eq!(program.label, "/usr/bin/python3.11");
         assert_eq!(program.shape, " /usr/local/bin/uvicorn");
+        assert_eq!(program.script, "/usr/local/bin/uvicorn");
+        assert_eq!(program.cwd, "/srv");
     }
 
     proptest! {

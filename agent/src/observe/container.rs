@@ -4,20 +4,21 @@ mod calls;
 mod files;
 mod names;
 mod network;
+mod processes;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
 
 use super::dns::{Question, Resolutions};
-use super::event::{Access, Action, Event, Exec, Moment};
+use super::event::{Action, Event, Moment};
 use super::fact::{Fact, Family, Marks, Origin, Phase, Sighting};
+use super::features;
 use super::phase::PhaseTracker;
 use super::privileged::{self, Privileged};
-use super::process::{Ended, Known, ProcessTable, Started};
+use super::process::{Ended, Known, ProcessTable};
 use super::recent::Recent;
 use super::window::{Window, WindowReport};
-use super::{features, path};
 
 /// Observes one container.
 ///
@@ -85,22 +86,26 @@ impl Observer {
                 None
             }
             Action::Exec(exec) => self.exec(event, exec),
-            Action::Exit { .. } => {
+            Action::Exit { status } => {
+                let sighting = self.exit(event, *status);
                 match self.processes.exit(*pid) {
                     Ended::Entrypoint => self.phase.main_ended(),
                     Ended::Runtime => self.epoch += 1,
                     Ended::Other => {}
                 }
-                None
+                sighting
             }
             Action::Open { .. }
             | Action::OpenFailed { .. }
             | Action::Map { .. }
             | Action::Change { .. }
-            | Action::Memfd { .. }
-            | Action::ExecFailed { .. } => {
+            | Action::Memfd { .. } => {
                 let origin = self.acting(event)?;
                 self.file(event, origin)
+            }
+            Action::ExecFailed { path, errno } => {
+                let origin = self.acting(event)?;
+                Some(self.exec_failed(event, origin, path, *errno))
             }
             Action::Dns {
                 server,
@@ -124,9 +129,15 @@ impl Observer {
                 let origin = self.acting(event)?;
                 self.network(event, origin)
             }
-            Action::Privileged { call, result, args } => {
+            Action::Privileged {
+                call,
+                result,
+                args,
+                texts,
+            } => {
                 let origin = self.acting(event)?;
-                Some(self.privileged(event, origin, privileged::call(*call, *result, *args)))
+                let call = privileged::call(*call, *result, *args, texts)?;
+                Some(self.privileged(event, origin, call))
             }
             Action::SocketToStdio { fd } => {
                 let origin = self.acting(event)?;
@@ -212,36 +223,6 @@ impl Observer {
 
     fn count_setup(&mut self, origin: Option<Origin>) {
         self.setup_events += u64::from(origin.is_none());
-    }
-
-    fn exec(&mut self, event: &Event, exec: &Exec) -> Option<Sighting> {
-        let started = self.processes.exec(event.pid, &event.comm, exec, event.at);
-        let Started::Program {
-            origin,
-            took_over,
-            caller,
-            program,
-        } = started
-        else {
-            self.count_setup(None);
-            return None;
-        };
-        if origin == Origin::Server {
-            self.phase.program_started(event.at);
-        }
-        self.epoch += u64::from(took_over);
-        let value = format!("{}{} <- {caller}", program.label, program.shape);
-        let mut raw = program.argv.join(" ");
-        if raw.is_empty() {
-            program.exe.clone_into(&mut raw);
-        }
-        let marks = Marks {
-            shell: program.shell,
-            fileless: program.fileless,
-            scratch: path::marks(&program.exe, Access::Write).scratch,
-            ..Marks::default()
-        };
-        Some(self.sighting(event, Family::Executable, origin, value, raw, marks))
     }
 
     fn privileged(&self, event: &Event, origin: Origin, call: Privileged) -> Sighting {

@@ -193,8 +193,11 @@ pub enum Action {
         call: u16,
         /// Result: 0 or positive, or a negative errno.
         result: i64,
-        /// The first three arguments.
+        /// The first three arguments; of `clone3` the flags in place of the first.
         args: [u64; 3],
+        /// The texts among them; empty where an argument is none.
+        #[serde(default)]
+        texts: [String; 3],
     },
     /// Duplicated a socket onto standard input, output or error: how a reverse shell is wired.
     SocketToStdio {
@@ -208,8 +211,11 @@ pub enum Action {
 pub struct Exec {
     /// The path given to `execve`.
     pub filename: String,
-    /// The program the kernel really started; differs from `filename` for scripts.
+    /// The program the kernel really started: what links lead to, and for a script its interpreter.
     pub interpreter: String,
+    /// `filename` is a script, which `interpreter` runs.
+    #[serde(default)]
+    pub script: bool,
     /// Arguments, bounded by the probe.
     pub argv: Vec<String>,
     /// More arguments existed than were carried.

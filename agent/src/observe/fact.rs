@@ -74,11 +74,13 @@ pub enum Family {
     IoUring,
     /// A short sequence of system calls.
     Sequence,
+    /// A program that ended with an error or by a signal.
+    Exit,
 }
 
 impl Family {
     /// All families, in file and display order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Executable,
         Self::FileRead,
         Self::FileWrite,
@@ -97,6 +99,7 @@ impl Family {
         Self::TlsName,
         Self::IoUring,
         Self::Sequence,
+        Self::Exit,
     ];
 
     /// The family's name in files, metrics and findings.
@@ -121,6 +124,7 @@ impl Family {
             Self::TlsName => "tls_name",
             Self::IoUring => "io_uring",
             Self::Sequence => "sequence",
+            Self::Exit => "exit",
         }
     }
 }
@@ -169,6 +173,12 @@ pub struct ProcessInfo {
     pub comm: String,
     /// Arguments, secrets redacted.
     pub argv: Vec<String>,
+    /// The script that the executable interprets; empty for other programs.
+    #[serde(default)]
+    pub script: String,
+    /// The working directory it was started in; empty when unknown.
+    #[serde(default)]
+    pub cwd: String,
     /// When it was started, when that is known.
     pub started: Option<Moment>,
 }
@@ -223,6 +233,9 @@ pub struct Marks {
     /// The file came into being after the container: in its writable layer, on a memory file system, or without a name.
     #[serde(default)]
     pub not_from_image: bool,
+    /// The program was started with an internet socket as its standard input, output or error.
+    #[serde(default)]
+    pub socket_on_stdio: bool,
 }
 
 impl Marks {
@@ -241,6 +254,7 @@ impl Marks {
             escape_path,
             raw_socket,
             not_from_image,
+            socket_on_stdio,
         } = self;
         [
             (model_file, "model_file"),
@@ -255,6 +269,7 @@ impl Marks {
             (escape_path, "escape_path"),
             (raw_socket, "raw_socket"),
             (not_from_image, "not_from_image"),
+            (socket_on_stdio, "socket_on_stdio"),
         ]
         .into_iter()
         .filter_map(|(set, name)| set.then_some(name))

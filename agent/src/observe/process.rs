@@ -237,6 +237,13 @@ impl ProcessTable {
             )
     }
 
+    /// The program of a live process, as far as known.
+    #[must_use]
+    pub fn program(&self, pid: u32) -> Option<&Program> {
+        let serial = self.live.get(&pid)?;
+        self.processes.get(serial)?.program.as_deref()
+    }
+
     /// The ancestors of a process inside the container, nearest first; what prepared the container is not among them.
     #[must_use]
     pub fn ancestry(&self, pid: u32) -> Vec<ProcessInfo> {
@@ -377,16 +384,14 @@ impl ProcessTable {
 
 impl Process {
     fn info(&self) -> ProcessInfo {
-        let (exe, argv) = self
-            .program
-            .as_ref()
-            .map(|program| (program.exe.clone(), program.argv.clone()))
-            .unwrap_or_default();
+        let program = self.program.as_deref().cloned().unwrap_or_default();
         ProcessInfo {
             pid: self.pid,
-            exe,
+            exe: program.exe,
             comm: self.comm.clone(),
-            argv,
+            argv: program.argv,
+            script: program.script,
+            cwd: program.cwd,
             started: self.started,
         }
     }

@@ -1,6 +1,9 @@
 //! Which system calls the probe looks at more closely than counting.
 
-use picket_ebpf::{CALL_AT, CALL_DUPLICATES, CALL_EXECS, CALL_OPENS, CALL_PRIVILEGED, CALLS};
+use picket_ebpf::{
+    CALL_AT, CALL_DUPLICATES, CALL_EXECS, CALL_OPENS, CALL_PRIVILEGED, CALL_STRUCT, CALL_TEXTS,
+    CALLS,
+};
 
 const OPENS: &[libc::c_long] = &[
     #[cfg(target_arch = "x86_64")]
@@ -27,43 +30,61 @@ const AT: &[libc::c_long] = &[libc::SYS_execveat];
 /// Calls a model server has no business with: changing namespaces and mounts, looking into other processes, loading
 /// kernel code, and what kernel exploits start with.
 const PRIVILEGED: &[libc::c_long] = &[
-    libc::SYS_mount,
-    libc::SYS_umount2,
-    libc::SYS_pivot_root,
-    libc::SYS_chroot,
     libc::SYS_unshare,
     libc::SYS_setns,
     libc::SYS_ptrace,
     libc::SYS_process_vm_readv,
     libc::SYS_process_vm_writev,
+    libc::SYS_pidfd_getfd,
     libc::SYS_bpf,
     libc::SYS_perf_event_open,
     libc::SYS_userfaultfd,
     libc::SYS_keyctl,
+    libc::SYS_kexec_load,
+    #[cfg(any(target_arch = "x86_64", target_env = "gnu"))]
+    libc::SYS_kexec_file_load,
+    libc::SYS_fsmount,
+    libc::SYS_reboot,
+    libc::SYS_quotactl,
+    libc::SYS_fanotify_init,
+    libc::SYS_open_by_handle_at,
+    // Ordinary unless they make namespaces or change the address space's layout, which the agent tells by the flags.
+    libc::SYS_clone,
+    libc::SYS_personality,
+];
+
+/// Those that take texts.
+const PRIVILEGED_TEXTS: &[libc::c_long] = &[
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_open_tree,
+    libc::SYS_move_mount,
+    libc::SYS_mount_setattr,
+    libc::SYS_fsopen,
+    libc::SYS_fsconfig,
+    libc::SYS_fspick,
     libc::SYS_add_key,
     libc::SYS_request_key,
     libc::SYS_init_module,
     libc::SYS_finit_module,
     libc::SYS_delete_module,
-    libc::SYS_kexec_load,
-    libc::SYS_open_tree,
-    libc::SYS_move_mount,
-    libc::SYS_fsopen,
-    libc::SYS_fsmount,
-    libc::SYS_mount_setattr,
     libc::SYS_swapon,
-    libc::SYS_reboot,
+    libc::SYS_swapoff,
     libc::SYS_acct,
-    libc::SYS_quotactl,
-    libc::SYS_fanotify_init,
-    libc::SYS_open_by_handle_at,
 ];
 
+/// Those whose first argument points to flags (`struct clone_args`, include/uapi/linux/sched.h).
+const PRIVILEGED_STRUCT: &[libc::c_long] = &[libc::SYS_clone3];
+
 /// The `CALL_FLAGS` global.
-pub fn flags() -> [u16; CALLS] {
+pub fn flags() -> [u32; CALLS] {
     let mut flags = [0; CALLS];
     for (calls, flag) in [
         (PRIVILEGED, CALL_PRIVILEGED),
+        (PRIVILEGED_TEXTS, CALL_PRIVILEGED | CALL_TEXTS),
+        (PRIVILEGED_STRUCT, CALL_PRIVILEGED | CALL_STRUCT),
         (DUPLICATES, CALL_DUPLICATES),
         (OPENS, CALL_OPENS),
         (EXECS, CALL_EXECS),

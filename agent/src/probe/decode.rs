@@ -8,8 +8,8 @@ mod names;
 mod network;
 
 use picket_ebpf::{
-    CGROUP_PATH_BYTES, EXEC_ARGV_CUT, EXEC_PARENT_OUTSIDE, EXEC_STDIO_SOCKET, NAME_BYTES,
-    PATH_BYTES, kind,
+    CGROUP_PATH_BYTES, EXEC_ARGV_CUT, EXEC_PARENT_OUTSIDE, EXEC_SCRIPT, EXEC_STDIO_SOCKET,
+    NAME_BYTES, PATH_BYTES, kind,
 };
 use thiserror::Error;
 
@@ -128,7 +128,10 @@ fn exec(from: &mut Cursor<'_>) -> Result<Exec, DecodeError> {
     let argv_length = from.u32()? as usize;
     let place = files::place(from.u32()?);
     let (interpreter, _) = from.path(Some(PATH_BYTES))?;
-    let (cwd, _) = from.path(Some(PATH_BYTES))?;
+    let (mut cwd, cut) = from.path(Some(PATH_BYTES))?;
+    if cut {
+        cwd.insert(0, '…');
+    }
     let filename = from.take(NAME_BYTES)?;
     let argv = from.take(picket_ebpf::ARGV_BYTES)?;
     let argv = argv.get(..argv_length).unwrap_or(argv);
@@ -136,6 +139,7 @@ fn exec(from: &mut Cursor<'_>) -> Result<Exec, DecodeError> {
     Ok(Exec {
         filename: text(filename.get(..filename_length).unwrap_or(filename)),
         interpreter,
+        script: flags & EXEC_SCRIPT != 0,
         argv: if argv.is_empty() {
             Vec::new()
         } else {

@@ -4,18 +4,17 @@
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use picket_ebpf::{
-    CALL_AT, CALL_COMPAT, CALL_DUPLICATES, CALL_EXECS, CALL_OPENS, CALL_PRIVILEGED, CALLS,
-    PrivilegedEvent, SEEN_PRIVILEGED, Slot, cell, kind,
+    CALL_AT, CALL_COMPAT, CALL_DUPLICATES, CALL_EXECS, CALL_OPENS, CALL_PRIVILEGED, CALLS, Slot,
+    cell,
 };
 
 use super::{
-    emit::{self, Ring},
     fields,
     fields::direct,
     files,
     maps::ROW,
     names::{self, Named},
-    watch,
+    privileged, watch,
 };
 
 /// `include/trace/events/syscalls.h`: `TP_PROTO(struct pt_regs *regs, long ret)`.
@@ -44,7 +43,7 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
             (*row).errors[index] = (*row).errors[index].wrapping_add(1);
         }
         let flags = (&raw const fields::CALL_FLAGS)
-            .cast::<u16>()
+            .cast::<u32>()
             .add(index)
             .read_volatile();
         if flags != 0 {
@@ -59,7 +58,7 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
 unsafe fn noteworthy(
     task: *const u8,
     slot: Slot,
-    flags: u16,
+    flags: u32,
     number: u64,
     result: i64,
     registers: *const u8,
@@ -74,7 +73,7 @@ unsafe fn noteworthy(
         }
     } else if flags & CALL_PRIVILEGED != 0 {
         // SAFETY: as in the caller.
-        privileged(slot, number, result, unsafe { arguments(registers) });
+        privileged::made(slot, flags, number, result, unsafe { arguments(registers) });
     } else if flags & CALL_EXECS != 0 && result < 0 {
         // SAFETY: as in the caller.
         let [first, second, _] = unsafe { arguments(registers) };
@@ -104,28 +103,6 @@ unsafe fn arguments(registers: *const u8) -> [u64; 3] {
             direct::<u64>(registers, &fields::REGS_ARG2),
         ]
     }
-}
-
-#[inline(always)]
-fn privileged(slot: Slot, call: u64, result: i64, args: [u64; 3]) {
-    // A positive result (a descriptor, a key) differs from call to call; only its being one counts.
-    let outcome = if result > 0 { 0 } else { result };
-    let Some(key) = emit::first_time(slot, SEEN_PRIVILEGED, [call, outcome as u64, args[0]]) else {
-        return;
-    };
-    let Some(mut entry) = emit::reserve::<PrivilegedEvent>(slot.row, Ring::Alerts) else {
-        emit::forget(&key);
-        return;
-    };
-    let event = entry.as_mut_ptr();
-    // SAFETY: reserved ring memory; every field is written.
-    unsafe {
-        emit::write_header(&raw mut (*event).header, kind::PRIVILEGED, slot.container);
-        (&raw mut (*event).call).write(call);
-        (&raw mut (*event).result).write(result);
-        (&raw mut (*event).args).write(args);
-    }
-    entry.submit(emit::wake_flags(true));
 }
 
 const _: () = assert!(CALLS.is_power_of_two());

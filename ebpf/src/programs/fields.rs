@@ -87,7 +87,7 @@ offsets! {
 
 /// Flags by system call number: `CALL_OPENS` and its siblings.
 #[unsafe(no_mangle)]
-pub static CALL_FLAGS: Global<[u16; picket_ebpf::CALLS]> = Global::new([0; picket_ebpf::CALLS]);
+pub static CALL_FLAGS: Global<[u32; picket_ebpf::CALLS]> = Global::new([0; picket_ebpf::CALLS]);
 
 /// Whether the kernel hands out the current task as a typed pointer (5.11 and later).
 #[unsafe(no_mangle)]

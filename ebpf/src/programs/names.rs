@@ -97,13 +97,8 @@ pub fn report(slot: Slot, named: Named) {
         }
         // A longer one would pass for every other that begins alike.
         let fits = (length as usize) < NAME_KEY_BYTES;
-        if fits {
-            if SEEN_NAMES.get_ptr(&*key).is_some() {
-                return;
-            }
-            if SEEN_NAMES.insert(&*key, &1, 0).is_err() {
-                emit::count_loss(slot.row, lost::SEEN_FULL);
-            }
+        if fits && !first_time(slot, &*key) {
+            return;
         }
         emit::write_header(&raw mut (*event).header, kind::NAME, slot.container);
         (&raw mut (*event).call).write(named.call as u32);
@@ -123,10 +118,28 @@ pub fn report(slot: Slot, named: Named) {
         let size = size_of::<NameEvent>() - PATH_BYTES + used;
         if !emit::output(slot.row, Ring::Events, event.cast(), size, false) {
             if fits {
-                let _ = SEEN_NAMES.remove(&*key);
+                forget(&*key);
             }
         }
     }
+}
+
+/// Whether this was not reported before. It is remembered; should its event not be delivered, [`forget`] it.
+#[inline(always)]
+pub fn first_time(slot: Slot, key: &NameKey) -> bool {
+    if SEEN_NAMES.get_ptr(key).is_some() {
+        return false;
+    }
+    if SEEN_NAMES.insert(key, &1, 0).is_err() {
+        emit::count_loss(slot.row, lost::SEEN_FULL);
+    }
+    true
+}
+
+/// Forgets what was not delivered.
+#[inline(always)]
+pub fn forget(key: &NameKey) {
+    let _ = SEEN_NAMES.remove(key);
 }
 
 /// The directory's file, or null where relative names start at the working directory.

@@ -16,7 +16,7 @@ pub(super) const SHELL: Profile = Profile {
 pub(super) const DROPPED: Profile = Profile {
     class: Class::Process,
     danger: 8.7,
-    why: "programs come with the image, and what is run from a scratch place was brought in",
+    why: "programs come with the image; one that is made or put in a scratch place later was brought in",
     techniques: &[t::TOOL_TRANSFER, t::SCRIPTING, t::ATLAS_SCRIPTING],
     next_step: "Copy the file before it is removed, find the process that wrote it, and look at its connections.",
 };

@@ -30,8 +30,7 @@ pub(in crate::detect) fn sight(family: Family, value: &str) -> Sight {
             pid: 42,
             exe: "/usr/bin/python3.11".to_owned(),
             comm: "uvicorn".to_owned(),
-            argv: Vec::new(),
-            started: None,
+            ..ProcessInfo::default()
         },
         ancestry: Vec::new(),
         marks: Marks::default(),

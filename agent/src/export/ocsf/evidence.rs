@@ -155,6 +155,7 @@ fn one_process(info: &ProcessInfo, host: &Host, stamp: &Stamp<'_>) -> Process {
         name: view.name().to_owned(),
         uid,
         cmd_line: command_line(&info.argv),
+        working_directory: info.cwd.clone(),
         file: file(&info.exe, FILE_TYPE_EXECUTABLE),
         created_time: view.started_ms,
         parent_process: None,

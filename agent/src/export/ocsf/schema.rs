@@ -185,6 +185,8 @@ pub(super) struct Process {
     pub uid: Option<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub cmd_line: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub working_directory: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<File>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -183,6 +183,12 @@ pub struct ProcessView {
     pub comm: String,
     /// Arguments, secrets redacted.
     pub argv: Vec<String>,
+    /// The script that the executable interprets; empty for other programs.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub script: String,
+    /// The working directory it was started in; empty when unknown.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub cwd: String,
     /// When it was started, Unix milliseconds, when that is known.
     pub started_ms: Option<i64>,
 }
@@ -196,6 +202,8 @@ impl ProcessView {
             exe: process.exe.clone(),
             comm: process.comm.clone(),
             argv: process.argv.clone(),
+            script: process.script.clone(),
+            cwd: process.cwd.clone(),
             started_ms: process.started.map(|at| wall_ms(at, boot_ms)),
         }
     }

@@ -8,7 +8,7 @@
 mod names;
 
 use super::*;
-use crate::observe::event::{CgroupId, FileId, Place, Protocol};
+use crate::observe::event::{Access, CgroupId, Exec, FileId, Place, Protocol};
 use crate::observe::window::{CallCount, Counters};
 
 const SECOND: u64 = 1_000_000_000;
@@ -119,6 +119,7 @@ fn set_up_is_dropped_and_counted_and_the_entrypoint_is_the_first_sighting() {
         call: u16::try_from(libc::SYS_mount).unwrap(),
         result: 0,
         args: [0; 3],
+        texts: Default::default(),
     };
     assert_eq!(feed.act(10, mount), None);
     assert_eq!(feed.act(10, Action::Fork { child: 11 }), None);
@@ -185,6 +186,7 @@ fn each_kind_of_event_has_its_family_form_and_marks() {
         call: u16::try_from(libc::SYS_unshare).unwrap(),
         result: -1,
         args: [0x1000_0000, 0, 0],
+        texts: Default::default(),
     };
     let listen = Action::Listen {
         local: "0.0.0.0:8000".parse().unwrap(),
@@ -209,7 +211,7 @@ fn each_kind_of_event_has_its_family_form_and_marks() {
         (
             denied,
             Family::Privileged,
-            "unshare 0x10000000 denied EPERM",
+            "unshare CLONE_NEWUSER denied EPERM",
         ),
         (
             Action::SocketToStdio { fd: 1 },
@@ -363,4 +365,70 @@ fn whatever_may_be_seen_anew_begins_an_epoch() {
     assert_eq!(feed.observer.epoch(), 4, "a command of the runtime's began");
     feed.act(20, Action::Exit { status: 0 });
     assert_eq!(feed.observer.epoch(), 5, "and ended");
+}
+
+#[test]
+fn a_program_that_is_nowhere_is_one_fact_and_another_failure_keeps_its_path() {
+    let mut feed = Feed::served();
+    let mut failed = |path: &str, errno: i32| {
+        let action = Action::ExecFailed {
+            path: path.to_owned(),
+            errno,
+        };
+        let sighting = feed.act(10, action).unwrap();
+        assert_eq!(sighting.fact.family, Family::FileAttempt);
+        (sighting.fact.value, sighting.raw)
+    };
+    let local = failed("/usr/local/bin/curl", libc::ENOENT);
+    let system = failed("/usr/bin/curl", libc::ENOENT);
+    assert_eq!(local.0, "exec curl ENOENT");
+    assert_eq!(local.0, system.0);
+    assert_eq!(local.1, "/usr/local/bin/curl: ENOENT");
+    let refused = failed("/tmp/tmpabcdefgh/x", libc::EACCES);
+    assert_eq!(refused.0, "exec /tmp/tmp*/x EACCES");
+}
+
+#[test]
+fn only_a_bad_end_is_a_sighting() {
+    let mut feed = Feed::served();
+    feed.act(10, Action::Fork { child: 11 });
+    feed.act(10, Action::Fork { child: 12 });
+    assert_eq!(feed.act(11, Action::Exit { status: 0 }), None);
+    let crash = feed.act(12, Action::Exit { status: 11 }).unwrap();
+    assert_eq!(crash.fact.family, Family::Exit);
+    assert_eq!(
+        crash.fact.value,
+        "/usr/bin/python3.11 -m uvicorn: killed by SIGSEGV"
+    );
+    assert_eq!(crash.process.pid, 12);
+    let unknown = feed.act(99, Action::Exit { status: 11 });
+    assert_eq!(unknown, None, "nothing is known of that process");
+}
+
+#[test]
+fn where_a_program_comes_from_and_what_it_talks_to_are_marked() {
+    let mut feed = Feed::served();
+    let started = Action::Exec(Exec {
+        filename: "/work/run.sh".to_owned(),
+        interpreter: "/work/tool".to_owned(),
+        script: true,
+        cwd: "/work".to_owned(),
+        argv: vec!["/work/tool".to_owned(), "/work/run.sh".to_owned()],
+        parent: 10,
+        place: Place {
+            upper_layer: true,
+            ..Place::default()
+        },
+        socket_on_stdio: true,
+        ..Exec::default()
+    });
+    feed.act(10, Action::Fork { child: 11 });
+    let sighting = feed.act(11, started).unwrap();
+    assert!(sighting.marks.not_from_image && sighting.marks.socket_on_stdio);
+    assert_eq!(
+        sighting.fact.value,
+        "/work/tool (not in image) <- /usr/bin/python3.11"
+    );
+    assert_eq!(sighting.process.script, "/work/run.sh");
+    assert_eq!(sighting.process.cwd, "/work");
 }

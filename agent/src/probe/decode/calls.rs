@@ -1,9 +1,9 @@
 //! Records about system calls.
 
-use picket_ebpf::kind;
+use picket_ebpf::{TEXT_BYTES, TEXTS, kind};
 
 use super::DecodeError;
-use super::cursor::Cursor;
+use super::cursor::{Cursor, text, until_nul};
 use crate::observe::event::Action;
 
 pub(super) fn action(kind: u32, from: &mut Cursor<'_>) -> Result<Action, DecodeError> {
@@ -11,10 +11,16 @@ pub(super) fn action(kind: u32, from: &mut Cursor<'_>) -> Result<Action, DecodeE
         kind::PRIVILEGED => {
             let call = u16::try_from(from.u64()?).unwrap_or(u16::MAX);
             let result = from.u64()?.cast_signed();
+            let args = [from.u64()?, from.u64()?, from.u64()?];
+            let mut texts: [String; TEXTS] = Default::default();
+            for to in &mut texts {
+                *to = text(until_nul(from.take(TEXT_BYTES)?));
+            }
             Action::Privileged {
                 call,
                 result,
-                args: [from.u64()?, from.u64()?, from.u64()?],
+                args,
+                texts,
             }
         }
         kind::SEQUENCE => {

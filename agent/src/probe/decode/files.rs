@@ -77,6 +77,12 @@ fn named(from: &mut Cursor<'_>) -> Result<Action, DecodeError> {
     let name = text(from.field(NAME_BYTES, length)?);
     let other = text(from.field(NAME_BYTES, other_length)?);
     let (base, _) = from.path(None)?;
+    if [libc::SYS_execve, libc::SYS_execveat].contains(&libc::c_long::from(call)) {
+        return Ok(Action::ExecFailed {
+            path: absolute(&base, &name),
+            errno: result.saturating_neg(),
+        });
+    }
     Ok(Action::Change {
         call,
         result,

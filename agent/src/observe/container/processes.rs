@@ -1,0 +1,75 @@
+//! What a container does with programs: starts them, asks for ones that it does not get, sees them end.
+
+use super::Observer;
+use crate::observe::event::{Access, Event, Exec};
+use crate::observe::fact::{Family, Marks, Origin, Sighting};
+use crate::observe::process::Started;
+use crate::observe::{ending, errno, path};
+
+impl Observer {
+    pub(super) fn exec(&mut self, event: &Event, exec: &Exec) -> Option<Sighting> {
+        let started = self.processes.exec(event.pid, &event.comm, exec, event.at);
+        let Started::Program {
+            origin,
+            took_over,
+            caller,
+            program,
+        } = started
+        else {
+            self.count_setup(None);
+            return None;
+        };
+        if origin == Origin::Server {
+            self.phase.program_started(event.at);
+        }
+        self.epoch += u64::from(took_over);
+        let value = format!("{}{} <- {caller}", program.label, program.shape);
+        let mut raw = program.argv.join(" ");
+        if raw.is_empty() {
+            program.exe.clone_into(&mut raw);
+        }
+        let marks = Marks {
+            shell: program.shell,
+            fileless: program.fileless,
+            not_from_image: program.not_from_image,
+            scratch: path::marks(&program.exe, Access::Write).scratch,
+            socket_on_stdio: exec.socket_on_stdio,
+            ..Marks::default()
+        };
+        Some(self.sighting(event, Family::Executable, origin, value, raw, marks))
+    }
+
+    /// A program that was asked for and not started. Whoever looks a name up tries it in one directory after another,
+    /// so a name that is nowhere is one fact, without the directories.
+    pub(super) fn exec_failed(
+        &self,
+        event: &Event,
+        origin: Origin,
+        path: &str,
+        error: i32,
+    ) -> Sighting {
+        let error_name = errno::name(error);
+        let comparable = path::generalise(path, Access::Write);
+        let asked = match comparable.rsplit_once('/') {
+            Some((_, name)) if error == libc::ENOENT => name,
+            _ => &comparable,
+        };
+        let value = format!("exec {asked} {error_name}");
+        let raw = format!("{path}: {error_name}");
+        let marks = Marks {
+            scratch: path::marks(path, Access::Write).scratch,
+            ..Marks::default()
+        };
+        self.sighting(event, Family::FileAttempt, origin, value, raw, marks)
+    }
+
+    /// The end of a process, where it ended badly and is not the runtime's set-up.
+    pub(super) fn exit(&mut self, event: &Event, status: u32) -> Option<Sighting> {
+        let how = ending::abnormal(status)?;
+        let program = self.processes.program(event.pid)?;
+        let value = format!("{}{}: {how}", program.label, program.shape);
+        let raw = format!("{}: {how}", program.exe);
+        let origin = self.processes.origin(event.pid, &event.comm, event.at)?;
+        Some(self.sighting(event, Family::Exit, origin, value, raw, Marks::default()))
+    }
+}
