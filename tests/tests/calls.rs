@@ -96,7 +96,7 @@ call((135, 92), 0xffffffff)";
         ("userfaultfd denied EPERM", "userfaultfd("),
         ("init_module denied EPERM", r#""evil=1""#),
         (
-            "process_vm_readv failed ESRCH",
+            "process_vm_readv denied EPERM",
             "process_vm_readv(999999999, ",
         ),
         ("clone CLONE_NEWUSER denied EPERM", "clone(CLONE_NEWUSER, "),
