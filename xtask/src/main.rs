@@ -1,5 +1,6 @@
 //! `cargo xtask`: set-up, build, run, demo and tests of Picket.
 
+mod aarch64;
 mod apt;
 mod bench;
 mod cargo;

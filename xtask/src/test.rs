@@ -5,6 +5,7 @@ use std::process::{ExitCode, Stdio};
 use anyhow::{Result, ensure};
 use picket_tests::suite::REQUIRED_VARIABLE;
 
+use crate::aarch64::{self, Outcome};
 use crate::cargo::{build_agent, cargo, complete, is_root};
 use crate::setup;
 use crate::supervise::{self, Interrupt};
@@ -34,6 +35,10 @@ pub fn test() -> Result<ExitCode> {
     interrupt.check()?;
 
     let mut tally = Tally::default();
+    for (name, step) in aarch64::STEPS {
+        tally.step(name, step());
+        interrupt.check()?;
+    }
     let units = ["test", "--workspace", "--exclude", "picket-tests"];
     let end_to_end = ["test", "--package", "picket-tests"];
     for tests in [units.as_slice(), end_to_end.as_slice()] {
@@ -87,6 +92,25 @@ impl Tally {
             self.skipped += count("ignored");
         } else if let Some((name, reason)) = skipped(line) {
             self.reasons.push(format!("SKIPPED {name}: {reason}"));
+        }
+    }
+
+    /// Takes up a step that is no test program, and tells how it ended as one would.
+    fn step(&mut self, name: &str, outcome: Result<Outcome>) {
+        match outcome {
+            Ok(Outcome::Passed) => {
+                self.passed += 1;
+                println!("test {name} ... ok");
+            }
+            Ok(Outcome::Skipped(reason)) => {
+                self.skipped += 1;
+                println!("test {name} ... ignored, {reason}");
+                self.reasons.push(format!("SKIPPED {name}: {reason}"));
+            }
+            Err(error) => {
+                self.failed += 1;
+                println!("test {name} ... FAILED: {error:#}");
+            }
         }
     }
 
@@ -145,6 +169,21 @@ mod tests {
                 "SKIPPED slow: takes an hour".to_owned(),
                 "SKIPPED bare: marked as ignored".to_owned(),
             ],
+        };
+        assert_eq!(tally, expected);
+    }
+
+    #[test]
+    fn steps_count_as_tests() {
+        let mut tally = Tally::default();
+        tally.step("good", Ok(Outcome::Passed));
+        tally.step("bad", Err(anyhow::anyhow!("it does not compile")));
+        tally.step("other", Ok(Outcome::Skipped("no toolchain".to_owned())));
+        let expected = Tally {
+            passed: 1,
+            failed: 1,
+            skipped: 1,
+            reasons: vec!["SKIPPED other: no toolchain".to_owned()],
         };
         assert_eq!(tally, expected);
     }

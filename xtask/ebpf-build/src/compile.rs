@@ -56,31 +56,14 @@ impl Compile<'_> {
     }
 
     fn command(&self, llvm: &Path) -> Command {
-        let bin = self.toolchain.root.join("bin");
-        let mut command = Command::new(bin.join("cargo"));
+        let mut command = self.toolchain.cargo();
         command
             .current_dir(self.workspace)
             .args(["build", "--package", PACKAGE, "--bins", "--release"])
             .args(["-Z", "build-std=core", "--target", self.target])
             .arg("--message-format=json-render-diagnostics")
             .arg("--target-dir")
-            .arg(self.out.join("probe-target"));
-        // The outer cargo's own compiler, wrappers and flags must not reach the inner one.
-        for name in [
-            "CARGO",
-            "RUSTC",
-            "RUSTC_LINKER",
-            "RUSTC_WRAPPER",
-            "RUSTC_WORKSPACE_WRAPPER",
-            "RUSTDOC",
-            "RUSTFLAGS",
-            "RUSTUP_TOOLCHAIN",
-        ] {
-            command.env_remove(name);
-        }
-        command
-            .env("RUSTC", bin.join("rustc"))
-            .env("RUSTC_BOOTSTRAP", "1")
+            .arg(self.out.join("probe-target"))
             .env("LD_LIBRARY_PATH", llvm)
             .env("CARGO_ENCODED_RUSTFLAGS", self.flags())
             .env(linker_variable(self.target), self.linker);

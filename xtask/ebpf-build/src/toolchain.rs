@@ -84,6 +84,30 @@ impl Candidate {
         }
     }
 
+    /// Its cargo with its compiler, allowed to build the standard library from its sources. The surrounding cargo's own
+    /// compiler, wrappers and flags do not reach it.
+    #[must_use]
+    pub fn cargo(&self) -> Command {
+        let bin = self.root.join("bin");
+        let mut command = Command::new(bin.join("cargo"));
+        for name in [
+            "CARGO",
+            "RUSTC",
+            "RUSTC_LINKER",
+            "RUSTC_WRAPPER",
+            "RUSTC_WORKSPACE_WRAPPER",
+            "RUSTDOC",
+            "RUSTFLAGS",
+            "RUSTUP_TOOLCHAIN",
+        ] {
+            command.env_remove(name);
+        }
+        command
+            .env("RUSTC", bin.join("rustc"))
+            .env("RUSTC_BOOTSTRAP", "1");
+        command
+    }
+
     /// Why this toolchain cannot build the probe; `None` when it can.
     #[must_use]
     pub fn obstacle(&self) -> Option<Obstacle> {
