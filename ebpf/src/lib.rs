@@ -41,6 +41,10 @@ pub const FILE_CLASSES: u32 = 16_384;
 pub const KNOWN_FILES: u32 = 256;
 /// Listening ports of watched containers.
 pub const LISTENERS: u32 = 4096;
+/// Peers whose traffic is counted apart, over all containers.
+pub const PEERS: u32 = 16_384;
+/// Of these, peers of one container.
+pub const PEERS_OF_ROW: u32 = PEERS / 8;
 /// Bytes of the ring of rare security events.
 pub const ALERTS_BYTES: u32 = 1 << 20;
 /// Bytes of the ring of ordinary events.
@@ -69,7 +73,7 @@ pub const CGROUP_PATH_BYTES: usize = 512;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Row {
-    /// Bytes received, IP headers included.
+    /// Bytes received, IP headers included. TCP handshakes and bare acknowledgements do not count, here and below.
     pub rx_bytes: u64,
     /// Bytes sent, IP headers included.
     pub tx_bytes: u64,
@@ -79,7 +83,7 @@ pub struct Row {
     pub tx_packets: u64,
     /// TCP connections accepted.
     pub accepted: u32,
-    /// Inbound payload after outbound on a connection to a listening port.
+    /// Outbound payload after inbound on a connection to a listening port.
     pub requests: u32,
     /// Outgoing connects and unconnected datagrams.
     pub connects: u32,
@@ -212,6 +216,36 @@ pub struct ListenerKey {
     pub row: u32,
     /// Port, host byte order.
     pub port: u32,
+}
+
+/// A peer of a container.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PeerKey {
+    /// Row of the container.
+    pub row: u32,
+    /// The peer's port; for a served peer the container's own, as clients choose theirs at random.
+    pub port: u16,
+    /// IP protocol number.
+    pub protocol: u8,
+    /// 1 when the peer came to the container, 0 when the container went to the peer.
+    pub served: u8,
+    /// The peer's IPv6 address in network byte order, or its IPv4 address mapped into one.
+    pub address: [u64; 2],
+}
+
+/// What went to and came from a peer. Grows as long as the peer is in the table.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PeerBytes {
+    /// Bytes received: payload for TCP, whole packets for other protocols.
+    pub rx_bytes: u64,
+    /// Bytes sent.
+    pub tx_bytes: u64,
+    /// Packets received; for TCP those with payload.
+    pub rx_packets: u64,
+    /// Packets sent.
+    pub tx_packets: u64,
 }
 
 /// Event kinds. Numbers are never reused.
@@ -473,8 +507,10 @@ pub mod lost {
     pub const QUOTA: u32 = 6;
     /// The table of things already reported took no more: this one will be reported again.
     pub const SEEN_FULL: u32 = 7;
+    /// The table of peers, or the container's share of it, was full: traffic counts for the container alone.
+    pub const PEERS_FULL: u32 = 8;
     /// Number of counters.
-    pub const COUNT: u32 = 8;
+    pub const COUNT: u32 = 9;
     /// Counters in a container's row: room for more reasons, and a power of two.
     pub const ROOM: usize = 16;
     /// Reasons by which a whole event is lost; by the others it arrives incomplete, or a count is missing.
@@ -489,6 +525,7 @@ pub mod lost {
         "argv_unreadable",
         "quota",
         "seen_full",
+        "peers_full",
     ];
 }
 
@@ -515,6 +552,8 @@ const _: () = assert!(lost::ROOM.is_power_of_two() && lost::COUNT as usize <= lo
 const _: () = assert!(size_of::<Control>() == 16);
 const _: () = assert!(size_of::<Slot>() == 16);
 const _: () = assert!(size_of::<SeenKey>() == 40);
+const _: () = assert!(size_of::<PeerKey>() == 24);
+const _: () = assert!(size_of::<PeerBytes>() == 32);
 const _: () = assert!(size_of::<NameKey>() == 24 + NAME_KEY_BYTES);
 const _: () = assert!(size_of::<FileKey>() == 16);
 const _: () = assert!(size_of::<Header>() == 40);
@@ -536,6 +575,10 @@ mod pod {
     unsafe impl aya::Pod for super::ListenerKey {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::FileKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::PeerKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::PeerBytes {}
 }
 
 #[cfg(test)]

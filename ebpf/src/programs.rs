@@ -6,12 +6,15 @@ mod descriptors;
 mod emit;
 mod fields;
 mod files;
+mod flows;
 mod maps;
 mod names;
 mod network;
 mod paths;
+mod peers;
 mod privileged;
 mod processes;
+mod traffic;
 mod watch;
 
 // Any panic that survives optimisation is a loop the verifier refuses, so an index or division that could fail

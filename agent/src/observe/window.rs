@@ -36,7 +36,7 @@ impl FileBytes {
 pub struct Counters {
     /// System calls made, sparse, in order of their number.
     pub calls: Vec<CallCount>,
-    /// Bytes received and sent, IP headers included, loopback included.
+    /// Bytes received, IP headers and loopback included. TCP packets without payload do not count, here and below.
     pub rx_bytes: u64,
     /// Bytes sent.
     pub tx_bytes: u64,
@@ -46,8 +46,8 @@ pub struct Counters {
     pub tx_packets: u64,
     /// TCP connections accepted.
     pub accepted: u64,
-    /// Request turns: inbound payload after outbound on a connection to a listening port, which for HTTP/1.1 is
-    /// one request.
+    /// Request turns: outbound payload after inbound on a connection to a listening port, which for HTTP/1.1 is
+    /// one request and its answer.
     pub requests: u64,
     /// Outgoing connects and first datagrams.
     pub connects: u64,

@@ -63,6 +63,15 @@ const REQUIRED: &[Field] = &[
     ("SOCK_PORT", "sock", "__sk_common.skc_num"),
     ("SOCK_V4", "sock", "__sk_common.skc_rcv_saddr"),
     ("SOCK_V6", "sock", "__sk_common.skc_v6_rcv_saddr"),
+    ("SOCK_FLAGS", "sock", "__sk_common.skc_flags"),
+    ("SOCK_DADDR", "sock", "__sk_common.skc_daddr"),
+    ("SOCK_V6_DADDR", "sock", "__sk_common.skc_v6_daddr"),
+    ("SOCK_DPORT", "sock", "__sk_common.skc_dport"),
+    ("TCP_BYTES_RECEIVED", "tcp_sock", "bytes_received"),
+    ("TCP_BYTES_SENT", "tcp_sock", "bytes_sent"),
+    ("TCP_BYTES_RETRANS", "tcp_sock", "bytes_retrans"),
+    ("TCP_DATA_SEGS_IN", "tcp_sock", "data_segs_in"),
+    ("TCP_DATA_SEGS_OUT", "tcp_sock", "data_segs_out"),
 ];
 
 /// Fields without which something small is missing; their globals stay 0 where the kernel has none.

@@ -1,8 +1,7 @@
 //! The maps, but for those that one file keeps to itself: what each holds, who writes, who reads, what happens when it is full.
 
 use aya_ebpf::{
-    btf_maps,
-    macros::{btf_map, map},
+    macros::map,
     maps::{Array, HashMap, LruHashMap, PerCpuArray, Queue, RingBuf},
 };
 use picket_ebpf::{
@@ -46,10 +45,6 @@ pub static FILE_CLASS: LruHashMap<FileKey, u32> = LruHashMap::with_max_entries(F
 /// `LOST[LISTENERS_FULL]` is.
 #[map]
 pub static LISTENER: HashMap<ListenerKey, u8> = HashMap::with_max_entries(LISTENERS, 0);
-
-/// Direction of the last payload of a served connection: 1 in, 2 out. Freed with the socket.
-#[btf_map]
-pub static TURN: btf_maps::SkStorage<u32> = btf_maps::SkStorage::new();
 
 /// What the agent tells the programs. Written by the agent alone.
 #[map]

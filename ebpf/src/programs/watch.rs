@@ -15,10 +15,21 @@ use super::{
     maps::{CONTROL, WATCHED},
 };
 
-/// What `WATCHED` said of the cgroup that last made a system call on this CPU. Most calls come from the same cgroup as
-/// the one before, and this spares them the hashing. Only `sys_exit` uses it, which never interrupts itself.
+/// What `WATCHED` said of the cgroup that a program last met on this CPU, by [`Asker`]. Most come from the same cgroup as
+/// the one before, and this spares them the hashing. Each entry is one tracing program's, which never interrupts itself.
 #[map]
-static LATEST: PerCpuArray<Latest> = PerCpuArray::with_max_entries(1, 0);
+static LATEST: PerCpuArray<Latest> = PerCpuArray::with_max_entries(ASKERS, 0);
+
+/// The programs that remember the latest cgroup, each its own.
+#[derive(Clone, Copy)]
+enum Asker {
+    /// `sys_exit`.
+    Call = 0,
+    /// `inet_sock_set_state`.
+    Socket = 1,
+}
+
+const ASKERS: u32 = 2;
 
 #[repr(C)]
 struct Latest {
@@ -85,9 +96,30 @@ pub fn of_caller(task: *const u8) -> Option<Slot> {
         // SAFETY: no arguments.
         unsafe { bpf_get_current_cgroup_id() }
     };
+    recalled(Asker::Call, cgroup)
+}
+
+/// The watched container that made a socket, given by a typed pointer; for `inet_sock_set_state` alone.
+#[inline(always)]
+pub fn of_socket(sock: *const u8) -> Option<Slot> {
+    if fields::SOCK_CGROUP.load() == 0 {
+        return None;
+    }
+    // SAFETY: typed, and every field up to the last is a pointer that the verifier follows.
+    let cgroup = unsafe {
+        let group: *const u8 = direct(sock, &fields::SOCK_CGROUP);
+        let node: *const u8 = direct(group, &fields::CGROUP_KN);
+        direct(node, &fields::KN_ID)
+    };
+    recalled(Asker::Socket, cgroup)
+}
+
+/// As [`by_cgroup`], from memory where the program asked for the same cgroup before.
+#[inline(always)]
+fn recalled(asker: Asker, cgroup: u64) -> Option<Slot> {
     // Read before `WATCHED`, so that a change in between shows at the next call.
     let generation = CONTROL.get(0)?.generation;
-    let latest = LATEST.get_ptr_mut(0)?;
+    let latest = LATEST.get_ptr_mut(asker as u32)?;
     // SAFETY: this CPU's own value.
     unsafe {
         if (*latest).cgroup != cgroup || (*latest).generation != generation {

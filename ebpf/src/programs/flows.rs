@@ -1,0 +1,341 @@
+//! What is remembered of a socket that carries something: whose it is, and what was counted of it.
+
+use aya_ebpf::{
+    bindings::{BPF_SK_STORAGE_GET_F_CREATE, bpf_sock},
+    btf_maps::SkStorage,
+    helpers::generated::{
+        bpf_jiffies64, bpf_sk_fullsock, bpf_sk_storage_get, bpf_skb_cgroup_id, bpf_skc_to_tcp_sock,
+    },
+    macros::btf_map,
+};
+use picket_ebpf::{ListenerKey, PeerBytes, PeerKey, Slot};
+
+use super::{
+    fields::{self, direct, peek},
+    maps::{CONTROL, LISTENER},
+    network::{AF_INET, mapped},
+    peers,
+    traffic::{Packet, TCP},
+    watch,
+};
+
+/// Sockets that carried something. Freed with the socket; without memory for one, its bytes count for its container
+/// alone and its requests not at all.
+#[btf_map]
+static FLOW: SkStorage<Flow> = SkStorage::new();
+
+/// How long bytes of a living connection may wait to be added to its peer's, in ticks of the kernel's clock: a quarter of
+/// a second at 1000 a second, 2.6 seconds at 100.
+const SETTLE_TICKS: u64 = 256;
+
+/// `include/net/sock.h`, enum `sock_flags`: the other side has ended the connection, which counts as a byte received.
+const SOCK_DONE: u64 = 1 << 1;
+
+/// Sent packets and the end of a connection change it, which the socket's lock keeps apart.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Flow {
+    container: u64,
+    row: u32,
+    /// `Control::generation` at which `row` was right.
+    generation: u32,
+    /// When its bytes were last added to its peer's.
+    settled: u64,
+    /// How much the server had received when it last began to answer.
+    answered: u64,
+    /// What was added to its peer's so far.
+    counted: PeerBytes,
+    /// The container waited for the peer, not the peer for the container.
+    served: u16,
+    /// The container's own port.
+    local: u16,
+    _pad: u32,
+}
+
+/// The socket that carries a packet of a watched container.
+pub struct Carrier {
+    /// The container.
+    pub slot: Slot,
+    sock: *mut bpf_sock,
+    /// Null where there was no memory for it.
+    flow: *mut Flow,
+}
+
+/// The socket that carries the packet, if it is a watched container's.
+#[inline(always)]
+pub fn carrier(packet: &Packet) -> Option<Carrier> {
+    // SAFETY: the context's field; the helpers take what the verifier has checked for null.
+    unsafe {
+        let sock = (*packet.skb).__bindgen_anon_2.sk;
+        if sock.is_null() {
+            return None;
+        }
+        // Read before `WATCHED`, so that a change in between shows at the next packet.
+        let generation = CONTROL.get(0)?.generation;
+        let flow = remembered(sock, 0);
+        if !flow.is_null() && (*flow).generation == generation {
+            let slot = Slot {
+                row: (*flow).row,
+                _pad: 0,
+                container: (*flow).container,
+            };
+            return Some(Carrier { slot, sock, flow });
+        }
+        // In softirq the owner is the socket's cgroup, never the current task's.
+        let slot = watch::by_cgroup(bpf_skb_cgroup_id(packet.skb))?;
+        let flow = if flow.is_null() {
+            begun(packet, sock, slot)
+        } else {
+            flow
+        };
+        if !flow.is_null() {
+            (*flow).container = slot.container;
+            (*flow).row = slot.row;
+            (*flow).generation = generation;
+        }
+        Some(Carrier { slot, sock, flow })
+    }
+}
+
+/// The flow of a socket whose first payload this is as far as the probe knows. What it carried before is not the probe's.
+#[inline(always)]
+unsafe fn begun(packet: &Packet, sock: *mut bpf_sock, slot: Slot) -> *mut Flow {
+    // SAFETY: as in the caller.
+    unsafe {
+        let flow = remembered(sock, u64::from(BPF_SK_STORAGE_GET_F_CREATE));
+        if flow.is_null() {
+            return flow;
+        }
+        (*flow).settled = bpf_jiffies64();
+        let whole = bpf_sk_fullsock(sock);
+        if whole.is_null() {
+            return core::ptr::null_mut();
+        }
+        let local = (*whole).src_port;
+        (*flow).local = local as u16;
+        if packet.protocol != TCP {
+            (*flow).served = u16::from(packet.inbound);
+            return flow;
+        }
+        let key = ListenerKey {
+            row: slot.row,
+            port: local,
+        };
+        (*flow).served = u16::from(LISTENER.get_ptr(&key).is_some());
+        let tcp = bpf_skc_to_tcp_sock(sock.cast()).cast::<u8>();
+        if !tcp.is_null() {
+            let mut counted = carried(tcp);
+            // A packet is counted by the kernel before it is sent, but after it is received.
+            if !packet.inbound {
+                let bytes = packet.payload_bytes() as u64;
+                counted.tx_bytes = counted.tx_bytes.saturating_sub(bytes);
+                let packets = u64::from((*packet.skb).gso_segs).max(1);
+                counted.tx_packets = counted.tx_packets.saturating_sub(packets);
+            }
+            (*flow).counted = counted;
+            if packet.inbound {
+                (*flow).answered = direct(tcp, &fields::TCP_BYTES_RECEIVED);
+            }
+        }
+        flow
+    }
+}
+
+impl Carrier {
+    /// For a sent TCP payload: whether it begins an answer of a server, that is, follows on something received. For
+    /// HTTP/1.1 without pipelining that is one request.
+    #[inline(always)]
+    pub fn answers(&self) -> bool {
+        if self.flow.is_null() {
+            return false;
+        }
+        // SAFETY: storage of this socket, not null.
+        unsafe {
+            let tcp = bpf_skc_to_tcp_sock(self.sock.cast()).cast::<u8>();
+            if tcp.is_null() {
+                return false;
+            }
+            settle_in_time(tcp, self.flow);
+            let received: u64 = direct(tcp, &fields::TCP_BYTES_RECEIVED);
+            let before = (*self.flow).answered;
+            (*self.flow).answered = received;
+            (*self.flow).served != 0 && received != before
+        }
+    }
+
+    /// Counts a packet of another protocol than TCP for its peer.
+    #[inline(always)]
+    pub fn count_datagram(&self, packet: &Packet) {
+        if self.flow.is_null() {
+            return;
+        }
+        let Some((address, port)) = packet.peer() else {
+            return;
+        };
+        // SAFETY: storage of this socket, not null; the context's fields are checked by the verifier.
+        let (served, local, length) = unsafe {
+            let served = (*self.flow).served != 0;
+            (served, (*self.flow).local, u64::from((*packet.skb).len))
+        };
+        let key = PeerKey {
+            row: self.slot.row,
+            port: if served { local } else { port },
+            protocol: packet.protocol,
+            served: u8::from(served),
+            address,
+        };
+        let (inbound, outbound) = if packet.inbound { (1, 0) } else { (0, 1) };
+        let bytes = PeerBytes {
+            rx_bytes: length * inbound,
+            tx_bytes: length * outbound,
+            rx_packets: inbound,
+            tx_packets: outbound,
+        };
+        peers::add(&key, &bytes);
+    }
+}
+
+/// A bare acknowledgement was sent: the bytes of a connection that only receives are added to its peer's in time.
+#[inline(always)]
+pub fn acknowledged(skb: *mut aya_ebpf::bindings::__sk_buff) {
+    // SAFETY: as in `carrier`.
+    unsafe {
+        let sock = (*skb).__bindgen_anon_2.sk;
+        if sock.is_null() {
+            return;
+        }
+        let flow = remembered(sock, 0);
+        if flow.is_null() || !is_current(flow) {
+            return;
+        }
+        let tcp = bpf_skc_to_tcp_sock(sock.cast()).cast::<u8>();
+        if !tcp.is_null() {
+            settle_in_time(tcp, flow);
+        }
+    }
+}
+
+/// The connection behind a typed pointer has ended: what is left of its bytes is added to its peer's.
+#[inline(always)]
+pub fn ended(sock: *const u8) {
+    // Before 5.11 a tracing program cannot reach a socket's storage; typed tasks came with the same version.
+    if fields::TYPED_TASK.load() == 0 {
+        return;
+    }
+    // SAFETY: a typed argument; the helpers' results are checked for null.
+    unsafe {
+        let tcp = bpf_skc_to_tcp_sock(sock.cast_mut().cast()).cast::<u8>();
+        if tcp.is_null() {
+            return;
+        }
+        let segments = direct::<u32>(tcp, &fields::TCP_DATA_SEGS_IN)
+            | direct::<u32>(tcp, &fields::TCP_DATA_SEGS_OUT);
+        if segments == 0 {
+            return;
+        }
+        let flow = remembered(tcp.cast(), 0);
+        if flow.is_null() {
+            return;
+        }
+        if !is_current(flow) {
+            let Some(slot) = watch::of_socket(sock) else {
+                return;
+            };
+            (*flow).row = slot.row;
+        }
+        settle(tcp, flow);
+    }
+}
+
+/// The storage of a socket, or null.
+#[inline(always)]
+unsafe fn remembered(sock: *mut bpf_sock, flags: u64) -> *mut Flow {
+    // SAFETY: the caller's socket, which the verifier checks.
+    unsafe {
+        bpf_sk_storage_get(
+            (&raw const FLOW).cast_mut().cast(),
+            sock.cast(),
+            core::ptr::null_mut(),
+            flags,
+        )
+        .cast()
+    }
+}
+
+/// Whether what the flow says of its container still holds.
+#[inline(always)]
+unsafe fn is_current(flow: *mut Flow) -> bool {
+    // SAFETY: storage of a socket, not null.
+    CONTROL
+        .get(0)
+        .is_some_and(|control| control.generation == unsafe { (*flow).generation })
+}
+
+#[inline(always)]
+unsafe fn settle_in_time(tcp: *const u8, flow: *mut Flow) {
+    // SAFETY: as in `settle`.
+    unsafe {
+        let now = bpf_jiffies64();
+        if now.wrapping_sub((*flow).settled) >= SETTLE_TICKS {
+            (*flow).settled = now;
+            settle(tcp, flow);
+        }
+    }
+}
+
+/// Adds what a connection carried since the last time to its peer's traffic.
+#[inline(always)]
+unsafe fn settle(tcp: *const u8, flow: *mut Flow) {
+    // SAFETY: a typed pointer, offsets from BTF; storage of the same socket, not null.
+    unsafe {
+        let now = carried(tcp);
+        let before = (*flow).counted;
+        let grown = PeerBytes {
+            rx_bytes: now.rx_bytes.wrapping_sub(before.rx_bytes),
+            tx_bytes: now.tx_bytes.wrapping_sub(before.tx_bytes),
+            rx_packets: now.rx_packets.wrapping_sub(before.rx_packets),
+            tx_packets: now.tx_packets.wrapping_sub(before.tx_packets),
+        };
+        if grown.rx_packets | grown.tx_packets == 0 {
+            return;
+        }
+        (*flow).counted = now;
+        let served = (*flow).served != 0;
+        let port = if served {
+            (*flow).local
+        } else {
+            u16::from_be(direct::<u16>(tcp, &fields::SOCK_DPORT))
+        };
+        let address = if direct::<u16>(tcp, &fields::SOCK_FAMILY) == AF_INET {
+            mapped(direct::<u32>(tcp, &fields::SOCK_DADDR))
+        } else {
+            peek(tcp, &fields::SOCK_V6_DADDR)
+        };
+        let key = PeerKey {
+            row: (*flow).row,
+            port,
+            protocol: TCP,
+            served: u8::from(served),
+            address,
+        };
+        peers::add(&key, &grown);
+    }
+}
+
+/// What a connection carried in its life: payload without what was sent again, and the packets with payload.
+#[inline(always)]
+unsafe fn carried(tcp: *const u8) -> PeerBytes {
+    // SAFETY: a typed pointer, offsets from BTF.
+    unsafe {
+        let received: u64 = direct(tcp, &fields::TCP_BYTES_RECEIVED);
+        let done = direct::<u64>(tcp, &fields::SOCK_FLAGS) & SOCK_DONE != 0;
+        let sent: u64 = direct(tcp, &fields::TCP_BYTES_SENT);
+        let again: u64 = direct(tcp, &fields::TCP_BYTES_RETRANS);
+        PeerBytes {
+            rx_bytes: received.saturating_sub(u64::from(done)),
+            tx_bytes: sent.saturating_sub(again),
+            rx_packets: u64::from(direct::<u32>(tcp, &fields::TCP_DATA_SEGS_IN)),
+            tx_packets: u64::from(direct::<u32>(tcp, &fields::TCP_DATA_SEGS_OUT)),
+        }
+    }
+}
