@@ -233,7 +233,7 @@ impl Loaded {
         }
     }
 
-    fn from_file(path: &Path, text: &str) -> Result<Self, ConfigError> {
+    pub(crate) fn from_file(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let (config, present) = yaml::config(text).map_err(|fault| fault.in_file(path))?;
         let mut loaded = Self::defaults();
         loaded.sha256 = config.sha256();

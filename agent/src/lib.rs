@@ -16,6 +16,8 @@ pub mod cli;
 pub mod config;
 pub mod detect;
 pub mod export;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod incident;
 pub mod observe;
 pub mod probe;

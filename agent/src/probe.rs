@@ -5,7 +5,7 @@
 pub mod btf;
 mod calls;
 mod counters;
-mod decode;
+pub(crate) mod decode;
 mod load;
 mod loaded;
 mod memory;

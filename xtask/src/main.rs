@@ -6,6 +6,7 @@ mod bench;
 mod cargo;
 mod demo;
 mod engine;
+mod fuzz;
 mod setup;
 mod supervise;
 mod test;
@@ -46,6 +47,14 @@ enum Task {
         #[command(subcommand)]
         bench: bench::Bench,
     },
+    /// Fuzz the parsers of what the kernel and containers hand over.
+    Fuzz {
+        /// Seconds for each target.
+        #[arg(long, default_value_t = 60, value_name = "N")]
+        seconds: u32,
+        /// One target alone: the name of a folder in tests/fuzz/seeds.
+        target: Option<String>,
+    },
     /// Run every check and test, those with real containers included.
     Test,
 }
@@ -75,6 +84,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Demo => return demo::demo(),
         Task::DemoStory => demo::story()?,
         Task::Bench { bench } => bench::bench(bench)?,
+        Task::Fuzz { seconds, target } => fuzz::fuzz(target.as_deref(), seconds)?,
         Task::Test => return test::test(),
     }
     Ok(ExitCode::SUCCESS)

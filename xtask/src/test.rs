@@ -7,6 +7,7 @@ use picket_tests::suite::REQUIRED_VARIABLE;
 
 use crate::aarch64::{self, Outcome};
 use crate::cargo::{build_agent, cargo, complete, is_root};
+use crate::fuzz;
 use crate::setup;
 use crate::supervise::{self, Interrupt};
 
@@ -61,6 +62,10 @@ pub fn test() -> Result<ExitCode> {
         );
     }
     drop(engine);
+    fuzz::briefly(&interrupt, |line| {
+        println!("{line}");
+        tally.read(line);
+    })?;
     tally.report();
     Ok(if tally.failed == 0 {
         ExitCode::SUCCESS

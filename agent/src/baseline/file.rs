@@ -138,12 +138,17 @@ pub fn save(dir: &Path, baseline: &Baseline) -> Result<PathBuf, SaveError> {
     Ok(path)
 }
 
-fn encode(baseline: &Baseline) -> Result<Vec<u8>, serde_json::Error> {
+pub(crate) fn encode(baseline: &Baseline) -> Result<Vec<u8>, serde_json::Error> {
     let mut body = serde_json::to_vec(baseline)?;
     body.push(b'\n');
+    Ok(seal(body))
+}
+
+/// A file with this body.
+pub(crate) fn seal(body: Vec<u8>) -> Vec<u8> {
     let mut content = format!("{MAGIC} {FORMAT} sha256:{}\n", sha256_hex(&body)).into_bytes();
     content.extend(body);
-    Ok(content)
+    content
 }
 
 fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
@@ -181,8 +186,24 @@ pub fn load(path: &Path) -> Result<Baseline, LoadError> {
     if content.len() as u64 > MAX_BYTES {
         return Err(damaged(format!("it is larger than {MAX_BYTES} bytes")));
     }
-    let (version, checksum, body) = split(&content)
-        .ok_or_else(|| damaged("its first line is not that of a baseline".into()))?;
+    let baseline = decode(path, &content)?;
+    let expected = file_name(&baseline);
+    if path.file_name() != Some(OsStr::new(&expected)) {
+        return Err(damaged(format!(
+            "it holds the baseline that belongs into {expected}"
+        )));
+    }
+    Ok(baseline)
+}
+
+/// The baseline in a file's content; `path` is for the error.
+pub(crate) fn decode(path: &Path, content: &[u8]) -> Result<Baseline, LoadError> {
+    let damaged = |cause: String| LoadError::Damaged {
+        path: path.to_owned(),
+        cause,
+    };
+    let (version, checksum, body) =
+        split(content).ok_or_else(|| damaged("its first line is not that of a baseline".into()))?;
     if version > FORMAT {
         return Err(LoadError::Newer {
             path: path.to_owned(),
@@ -194,15 +215,8 @@ pub fn load(path: &Path) -> Result<Baseline, LoadError> {
             "its checksum does not match: it was cut off or changed".to_owned(),
         ));
     }
-    let baseline: Baseline = serde_json::from_slice(body)
-        .map_err(|cause| damaged(format!("its content is not a baseline: {cause}")))?;
-    let expected = file_name(&baseline);
-    if path.file_name() != Some(OsStr::new(&expected)) {
-        return Err(damaged(format!(
-            "it holds the baseline that belongs into {expected}"
-        )));
-    }
-    Ok(baseline)
+    serde_json::from_slice(body)
+        .map_err(|cause| damaged(format!("its content is not a baseline: {cause}")))
 }
 
 /// Format version, checksum and body of a file.

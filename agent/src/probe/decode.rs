@@ -70,7 +70,7 @@ pub enum DecodeError {
 }
 
 /// Reads one record.
-pub(super) fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
     let mut from = Cursor::new(bytes);
     let kind = from.u32()?;
     let pid = from.u32()?;

@@ -137,7 +137,7 @@ pub async fn find(locations: &[Location], id: &str) -> Result<Option<Bundle>, bo
 
 /// The parts of an OCI runtime specification that matter here. Go writes absent collections as `null`.
 #[derive(Deserialize)]
-struct Specification {
+pub(crate) struct Specification {
     annotations: Option<BTreeMap<String, String>>,
     mounts: Option<Vec<Mount>>,
     linux: Option<Linux>,
@@ -153,7 +153,7 @@ struct Device {
     path: String,
 }
 
-fn bundle(runtime: Runtime, specification: Specification) -> Bundle {
+pub(crate) fn bundle(runtime: Runtime, specification: Specification) -> Bundle {
     let Specification {
         annotations,
         mounts,

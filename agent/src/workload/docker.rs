@@ -193,7 +193,7 @@ fn record_path(mounts: &[Mount], id: &str) -> Option<PathBuf> {
 /// The fields that the record on disk and the API's answer have in common.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Record {
+pub(crate) struct Record {
     #[serde(alias = "ID")]
     id: String,
     name: String,
@@ -212,7 +212,7 @@ struct Config {
 impl Record {
     /// `None` when the record is another container's: the API also finds containers by name and by the beginning of
     /// their id.
-    fn details(self, id: &str) -> Option<Details> {
+    pub(crate) fn details(self, id: &str) -> Option<Details> {
         (self.id == id).then(|| Details {
             name: self.name.trim_start_matches('/').to_owned(),
             image: self.config.image,

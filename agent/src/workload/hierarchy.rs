@@ -210,7 +210,7 @@ fn directory_names(directory: &Path) -> Vec<String> {
 }
 
 /// The pids in a `cgroup.procs` file. The kernel writes 0 for processes of another pid namespace.
-fn parse_pids(list: &str) -> Vec<u32> {
+pub(crate) fn parse_pids(list: &str) -> Vec<u32> {
     list.lines()
         .filter_map(|line| line.parse().ok())
         .filter(|pid| *pid != 0)

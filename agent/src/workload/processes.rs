@@ -118,7 +118,7 @@ fn command_line(process: &Process) -> ProcResult<Vec<String>> {
     Ok(arguments(&text))
 }
 
-fn arguments(command_line: &[u8]) -> Vec<String> {
+pub(crate) fn arguments(command_line: &[u8]) -> Vec<String> {
     if command_line.is_empty() {
         return Vec::new();
     }

@@ -25,11 +25,13 @@ pub(super) fn action(kind: u32, from: &mut Cursor<'_>) -> Result<Action, DecodeE
         }
         kind::SEQUENCE => {
             let thread = from.u32()?;
-            let length = from.u32()? as usize;
+            let length = from.u32()?;
             let calls = [from.u16()?, from.u16()?, from.u16()?, from.u16()?];
+            let calls = calls.get(..length as usize);
+            let calls = calls.filter(|calls| !calls.is_empty());
             Action::Sequence {
                 thread,
-                calls: calls.into_iter().take(length).collect(),
+                calls: calls.ok_or(DecodeError::Field("calls", length))?.to_vec(),
             }
         }
         other => return Err(DecodeError::Kind(other)),
