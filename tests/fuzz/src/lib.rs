@@ -4,6 +4,7 @@
 //! `cargo xtask fuzz` runs them under libFuzzer. Their seeds, inputs that once failed among them, are ordinary tests
 //! too.
 
+mod cgroups;
 mod kernel;
 mod paths;
 mod processes;
@@ -38,6 +39,7 @@ pub const TARGETS: &[Target] = &[
     target("command", processes::command),
     target("redact", processes::redact),
     target("proc", processes::proc),
+    target("resources", cgroups::resources),
     target("bundle", runtimes::bundle),
     target("docker", runtimes::docker),
     target("baseline", stored::baseline),
