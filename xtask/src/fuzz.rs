@@ -31,8 +31,8 @@ const PATIENCE: u32 = 10;
 /// MiB of memory above which an input counts as too dear.
 const MEMORY: u32 = 1024;
 
-/// Inputs of each target in a brief run, some tenths of a second.
-const BRIEF_RUNS: u32 = 3000;
+/// Inputs of each target in a brief run, about a second.
+const BRIEF_RUNS: u32 = 1000;
 
 /// Fuzzes one target, or all, for so many seconds each.
 ///

@@ -13,6 +13,8 @@ mod name;
 #[cfg(test)]
 mod tests;
 
+use std::ops::RangeInclusive;
+
 use sha2::{Digest, Sha256};
 
 use super::event::Access;
@@ -22,6 +24,10 @@ pub use marks::marks;
 
 /// Longest generalised path in bytes.
 pub const MAX_LENGTH: usize = 256;
+
+/// Letters of the digest that closes a path that was cut, and the letters it is spelled in.
+const DIGEST: usize = 16;
+const DIGITS: RangeInclusive<u8> = b'g'..=b'v';
 
 /// Trees that the image brings along, folded for reads.
 const SYSTEM_TREES: &[&str] = &[
@@ -54,6 +60,7 @@ const VOLATILE_TREES: &[&str] = &[
 #[must_use]
 pub fn generalise(path: &str, access: Access) -> String {
     if access == Access::Read
+        && !is_cut(path)
         && let Some(tree) = folded_tree(path)
     {
         let marks = marks(path, access);
@@ -138,6 +145,16 @@ fn components(path: &str) -> String {
     names.join("/")
 }
 
+/// Did [`bounded`] cut this path? What it was the path of can no longer be seen by its end.
+fn is_cut(path: &str) -> bool {
+    path.rsplit('/')
+        .next()
+        .and_then(|name| name.strip_prefix('…'))
+        .is_some_and(|digest| {
+            digest.len() == DIGEST && digest.bytes().all(|letter| DIGITS.contains(&letter))
+        })
+}
+
 /// Cuts a long path after a whole component and closes it with a digest of all of it, so that two long paths never
 /// become one. The digest is spelled in letters that [`name`] takes for no number and no hash.
 fn bounded(path: String) -> String {
@@ -146,9 +163,9 @@ fn bounded(path: String) -> String {
     }
     let digest: String = Sha256::digest(path.as_bytes())
         .iter()
-        .take(8)
+        .take(DIGEST / 2)
         .flat_map(|byte| [byte >> 4, byte & 0xf])
-        .map(|nibble| char::from(b'g' + nibble))
+        .map(|nibble| char::from(DIGITS.start() + nibble))
         .collect();
     let room = MAX_LENGTH - "/…".len() - digest.len();
     let mut head = String::new();

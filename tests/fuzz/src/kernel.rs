@@ -7,8 +7,9 @@ use picket::observe::window::{CallCount, Counters, Window};
 use picket::probe::Record;
 use picket::probe::btf::Btf;
 
-/// Longest fact that a baseline is asked to hold, in bytes: two bounded paths, the shape of a command, some words.
-const LONGEST_FACT: usize = 1024;
+/// Longest fact that a baseline is asked to hold, in bytes: two bounded paths and the shape of a command, or a name of
+/// DNS with every byte escaped, and some words.
+const LONGEST_FACT: usize = 4 * 255 + 256;
 
 /// Longest evidence for a fact: two paths of the kernel's longest, each byte shown as one that is not UTF-8.
 const LONGEST_RAW: usize = 2 * 3 * 4096 + 256;

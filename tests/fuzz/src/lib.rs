@@ -6,6 +6,7 @@
 
 mod cgroups;
 mod kernel;
+mod names;
 mod paths;
 mod processes;
 mod runtimes;
@@ -34,6 +35,8 @@ pub const TARGETS: &[Target] = &[
     target("record", kernel::record),
     target("window", kernel::window),
     target("btf", kernel::btf),
+    target("dns", names::dns),
+    target("tls", names::tls),
     target("path", paths::path),
     target("cgroup_path", paths::cgroup_path),
     target("command", processes::command),

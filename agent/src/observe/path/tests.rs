@@ -143,6 +143,16 @@ fn reads_of_system_trees_are_one_fact_and_of_anything_telling_are_not() {
 }
 
 #[test]
+fn a_long_path_of_a_model_stays_what_it_is() {
+    // A model in a library is no part of the tree that is folded, also when the cut has taken its ending.
+    let deep = "directory/".repeat(60);
+    let path = format!("/opt/lib/python3.11/site-packages/{deep}model.onnx");
+    let cut = generalise(&path, Access::Read);
+    assert!(!cut.ends_with("/**"), "{cut}");
+    assert_eq!(generalise(&cut, Access::Read), cut);
+}
+
+#[test]
 fn long_paths_are_bounded_and_stay_apart() {
     let long = |last: &str| format!("/srv/{}{last}", "directory/".repeat(60));
     let (a, b) = (long("a"), long("b"));
