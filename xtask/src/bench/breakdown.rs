@@ -1,4 +1,5 @@
-//! What each hook of the probe costs by being used at all: an empty program there, and nothing else.
+//! What each hook of the probe costs by being used at all: an empty program there, and nothing else. A connection is
+//! the load that passes several.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +16,6 @@ use crate::supervise::Interrupt;
 pub struct Breakdown {
     /// Added to connect, accept and close of a loopback connection.
     pub tcp_by_hook_ns: BTreeMap<String, Spread>,
-    /// Added to open, read and close of a file.
-    pub file_by_hook_ns: BTreeMap<String, Spread>,
 }
 
 /// Measures the rounds of the plan.
@@ -27,26 +26,14 @@ pub fn measure(plan: &Plan, interrupt: &Interrupt) -> Result<Breakdown> {
     let alone = (0..plan.hooks.len()).map(State::Alone);
     let states: Vec<State> = [State::Base].into_iter().chain(alone).collect();
     eprintln!("bench: each hook of the probe by itself");
-    let rounds = plan.carry_out(&states, interrupt, |_| {
-        Ok([
-            load::measure(Kind::Tcp, None)?,
-            load::measure(Kind::File, None)?,
-        ])
-    })?;
-    let by_hook = |value: fn(&[f64; 2]) -> f64| -> Result<_> {
-        let mut spreads = BTreeMap::new();
-        for (number, hook) in plan.hooks.iter().enumerate() {
-            let state = State::Alone(number);
-            let added = rounds
-                .iter()
-                .filter_map(|round| round.difference(state, State::Base, value));
-            let spread = Spread::of(added).context("no round was measured")?;
-            spreads.insert(hook.to_string(), spread);
-        }
-        Ok(spreads)
-    };
-    Ok(Breakdown {
-        tcp_by_hook_ns: by_hook(|[tcp, _]| *tcp)?,
-        file_by_hook_ns: by_hook(|[_, file]| *file)?,
-    })
+    let rounds = plan.carry_out(&states, interrupt, |_| load::measure(Kind::Tcp, None))?;
+    let mut tcp_by_hook_ns = BTreeMap::new();
+    for (number, hook) in plan.hooks.iter().enumerate() {
+        let added = rounds
+            .iter()
+            .filter_map(|round| round.difference(State::Alone(number), State::Base, |tcp| *tcp));
+        let spread = Spread::of(added).context("no round was measured")?;
+        tcp_by_hook_ns.insert(hook.to_string(), spread);
+    }
+    Ok(Breakdown { tcp_by_hook_ns })
 }

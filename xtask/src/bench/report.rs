@@ -19,14 +19,14 @@ pub fn table(figures: &Figures) -> String {
     for Section { title, rows } in sections(figures) {
         let _ = writeln!(
             text,
-            "{title:<66}{:>9}   {:<16} {:<16} {:>4}",
+            "{title:<74}{:>9}   {:<16} {:<16} {:>4}",
             "median", "95 % interval", "range", "n"
         );
         for Row { name, values, unit } in &rows {
             let [median, interval, range] = shown(values);
             let _ = writeln!(
                 text,
-                "  {name:<64}{median:>9}   {interval:<16} {range:<16} {:>4}  {unit}",
+                "  {name:<72}{median:>9}   {interval:<16} {range:<16} {:>4}  {unit}",
                 values.n
             );
         }
@@ -90,7 +90,8 @@ Run it again to have it for your machine: the nanoseconds differ a lot from one 
 - The empty tracepoint is the floor: what the kernel charges for looking at system calls at all. Every process of the
   machine pays it while anything watches system calls. The empty hooks are what the kernel charges for calling the
   probe everywhere; the rest, up to the agent's figure, is what the probe's programs do.
-- The table of single hooks compares the same loads, in no container, without any probe and with one empty program.
+- The table of single hooks compares the connections of a process in no container without any probe and with one empty
+  program.
 - System calls, files, connections: a load is a process of its own, pinned to one CPU: `getppid`; open, read and close
   of one file; connect, accept and close of a loopback TCP connection. What counts is the CPU time that the kernel
   charges its thread, as the median of fifty chunks of about two milliseconds, after ten to warm up. File and peer are
