@@ -39,6 +39,7 @@ use crate::export::http;
 use crate::export::log::{FindingLog, Target};
 use crate::export::metrics::{BuildInfo, Metrics};
 use crate::observe::{features, syscall};
+use crate::probe::pin::{PinError, Pins};
 use crate::probe::{Probe, Settings as ProbeSettings};
 use crate::workload::container::Container;
 use crate::workload::hierarchy::Hierarchy;
@@ -49,6 +50,10 @@ use crate::workload::selection::Selection;
 const DRAIN_PERIOD: Duration = Duration::from_millis(40);
 /// A record that was too young to be handled is looked at again after this time.
 const HELD_PERIOD: Duration = Duration::from_millis(2);
+/// How long to wait for the agent before, which may be about to end, to leave the directory of pins.
+const PIN_PATIENCE: Duration = Duration::from_secs(10);
+/// How long containers may wait for their identity before the loop begins and after it ends.
+const NAME_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the findings log may take to write its rest at the end.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -74,10 +79,12 @@ pub fn run(loaded: Loaded) -> Result<ExitCode> {
     let hierarchy = Hierarchy::find()?;
     let detector = detector(&config)?;
     let selection = Selection::compile(&config.watch)?;
-    let probe = Probe::load(&ProbeSettings {
+    let (pins, unpinned) = pins(&config)?;
+    let settings = ProbeSettings {
         cgroup_root: hierarchy.root().to_owned(),
         rows: config.max_containers,
-    })?;
+    };
+    let probe = Probe::load(&settings, pins)?;
     let resolver = Arc::new(Resolver::new(&config.runtime_dirs, &config.docker_socket));
     // After the probe is attached, so that what is made meanwhile is reported by the kernel.
     let existing = inventory::take(&hierarchy, resolver.lookups());
@@ -96,6 +103,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode> {
         resolver,
         existing,
         privileges,
+        unpinned,
     };
     runtime.block_on(watch(config, begin))?;
     tracing::info!("Picket ends.");
@@ -111,6 +119,19 @@ struct Begin {
     resolver: Arc<Resolver>,
     existing: Vec<Existing>,
     privileges: Result<(), String>,
+    unpinned: Option<String>,
+}
+
+/// The place where the probe outlives the agent; where there can be none, the reason.
+fn pins(config: &Config) -> Result<(Option<Pins>, Option<String>)> {
+    if !config.pin {
+        return Ok((None, None));
+    }
+    match Pins::take(&config.pin_dir, PIN_PATIENCE) {
+        Ok(pins) => Ok((Some(pins), None)),
+        Err(error @ PinError::Held(_)) => Err(error.into()),
+        Err(error) => Ok((None, Some(error.to_string()))),
+    }
 }
 
 async fn watch(config: Config, begin: Begin) -> Result<()> {
@@ -122,6 +143,7 @@ async fn watch(config: Config, begin: Begin) -> Result<()> {
         resolver,
         existing,
         privileges,
+        unpinned,
     } = begin;
     let metrics = Arc::new(Metrics::new(
         &BUILD,
@@ -135,6 +157,7 @@ async fn watch(config: Config, begin: Begin) -> Result<()> {
     health.probe(&probe);
     api.set_probe_attached(health.can_observe());
     health.privileges(privileges);
+    health.pinned(unpinned);
     health.docker(&config.docker_socket);
 
     let baselines_directory = config.state_dir.join("baselines");
@@ -145,7 +168,7 @@ async fn watch(config: Config, begin: Begin) -> Result<()> {
     let log = findings_log(&config, &metrics)?;
     let reporter = Reporter::new(health.host(), log, Arc::clone(&metrics), Arc::clone(&api));
     let attention = attention(&probe)?;
-    let (resolved_to, resolved) = mpsc::unbounded_channel();
+    let (resolved_to, mut resolved) = mpsc::unbounded_channel();
     let parts = Parts {
         probe,
         hierarchy,
@@ -159,6 +182,9 @@ async fn watch(config: Config, begin: Begin) -> Result<()> {
     };
     let mut pipeline = Pipeline::new(parts, resolved_to);
     pipeline.take_inventory(existing);
+    // What waits in the rings is more than may be kept for containers without a name.
+    name_all(&mut pipeline, &mut resolved).await;
+    pipeline.begin();
     api.set_inventory_done();
     tracing::info!(listen = ?tcp.address(), socket = %config.socket.display(), "Picket watches.");
 
@@ -168,13 +194,27 @@ async fn watch(config: Config, begin: Begin) -> Result<()> {
         &mut health,
         &api,
         attention,
-        resolved,
+        &mut resolved,
         window,
     )
     .await;
+    pipeline.drain_all();
+    name_all(&mut pipeline, &mut resolved).await;
+    pipeline.tick();
     pipeline.save_baselines(true);
     pipeline.end(LOG_PATIENCE);
     ended
+}
+
+/// Waits a while until every container has its identity.
+async fn name_all(pipeline: &mut Pipeline, resolved: &mut mpsc::UnboundedReceiver<Container>) {
+    let until = tokio::time::Instant::now() + NAME_PATIENCE;
+    while pipeline.awaits_identities() {
+        match tokio::time::timeout_at(until, resolved.recv()).await {
+            Ok(Some(container)) => pipeline.identified(container),
+            Ok(None) | Err(_) => return,
+        }
+    }
 }
 
 /// The loop. It ends with a signal.
@@ -183,7 +223,7 @@ async fn turn(
     health: &mut Health,
     api: &ApiState,
     [alerts, events]: [AsyncFd<OwnedFd>; 2],
-    mut resolved: mpsc::UnboundedReceiver<Container>,
+    resolved: &mut mpsc::UnboundedReceiver<Container>,
     window: Duration,
 ) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be handled")?;

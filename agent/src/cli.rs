@@ -14,6 +14,7 @@ mod output;
 mod run;
 mod status;
 mod table;
+mod unpin;
 mod version;
 
 use std::ffi::OsString;
@@ -60,6 +61,7 @@ enum Format {
 enum Verb {
     Run(run::Run),
     Check(check::Check),
+    Unpin(unpin::Unpin),
     Status(status::StatusQuery),
     Containers(containers::Containers),
     Events(events::Events),
@@ -90,6 +92,7 @@ impl Cli {
         match &self.verb {
             Verb::Run(verb) => verb.run(global),
             Verb::Check(verb) => verb.run(global),
+            Verb::Unpin(verb) => verb.run(global),
             Verb::Status(verb) => verb.run(global),
             Verb::Containers(verb) => verb.run(global),
             Verb::Events(verb) => verb.run(global),

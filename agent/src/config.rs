@@ -52,6 +52,11 @@ pub struct Config {
     /// Most containers watched at the same time.
     #[serde(deserialize_with = "limits::max_containers")]
     pub max_containers: u32,
+    /// Whether maps and programs outlive the agent, so that the next one takes over without a gap.
+    pub pin: bool,
+    /// Directory in a BPF file system where they have their names.
+    #[serde(deserialize_with = "limits::absolute")]
+    pub pin_dir: PathBuf,
     /// Which containers are model servers; the first rule that matches decides.
     #[serde(deserialize_with = "limits::rules")]
     pub watch: Vec<Rule>,

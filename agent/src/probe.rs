@@ -4,6 +4,7 @@
 
 pub mod btf;
 mod calls;
+mod carried;
 mod counters;
 pub(crate) mod decode;
 mod load;
@@ -11,8 +12,10 @@ mod loaded;
 mod memory;
 mod merge;
 mod offsets;
+pub mod pin;
 pub mod programs;
 
+pub use carried::Counted;
 pub use counters::Totals;
 pub use decode::{CgroupChange, DecodeError, Record};
 pub use load::{Attachment, ProbeError, Settings, Trial, trial};

@@ -7,6 +7,34 @@ mod evidence;
 
 pub use evidence::*;
 
+/// Digest of this file. What pinned maps and waiting records mean is written here, so that an agent built from another
+/// text of it starts with fresh ones.
+pub const LAYOUT: u32 = digest(include_bytes!("lib.rs"));
+
+/// FNV-1a over the text without its comments and blanks.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "below the length; slice::get is not const"
+)]
+const fn digest(text: &[u8]) -> u32 {
+    let mut digest = 0x811c_9dc5u32;
+    let mut at = 0;
+    let mut comment = false;
+    while at < text.len() {
+        if text[at] == b'/' && at + 1 < text.len() && text[at + 1] == b'/' {
+            comment = true;
+        }
+        if text[at] == b'\n' {
+            comment = false;
+        }
+        if !comment && !text[at].is_ascii_whitespace() {
+            digest = (digest ^ text[at] as u32).wrapping_mul(0x0100_0193);
+        }
+        at += 1;
+    }
+    digest
+}
+
 /// Cells of a container's row: one per system call number.
 pub const CALLS: usize = 512;
 /// Cell of 32-bit (compat) calls, whose numbers mean something else.
@@ -110,18 +138,41 @@ pub struct Row {
 /// No row: what is counted or reported is no watched container's.
 pub const NO_ROW: u32 = u32::MAX;
 
-/// What the agent tells the programs while they run.
+/// What the agent tells the programs while they run. It is handed from one version of Picket to the next, whatever else
+/// changes: its fields and its size never do.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Control {
     /// Raised with each change the agent makes to the watched cgroups. What the kernel side changes there needs none: a
     /// new cgroup has an id that never was, and the id of a removed one never comes back (`kernfs_new_node`,
     /// fs/kernfs/dir.c).
-    pub generation: u32,
-    /// Always 0.
-    pub _pad: u32,
+    pub changes: u32,
+    /// The generation of programs that counts; all others keep still. With it one agent hands over to the next.
+    pub active: u32,
     /// Raised with each emptying of the rings.
     pub drain: u64,
+    /// When the agent last closed its windows, nanoseconds since boot; 0 before the first time.
+    pub window_ns: u64,
+    /// Always 0.
+    pub _reserved: [u64; 5],
+}
+
+/// Up to when, and how much, an agent has counted of the container that has a row. The next agent goes on from there.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Taken {
+    /// Cgroup id of the container; 0 for a row that is nobody's.
+    pub container: u64,
+    /// End of its last closed window, nanoseconds since boot.
+    pub time_ns: u64,
+    /// Length of `path`.
+    pub len: u32,
+    /// Always 0.
+    pub _pad: u32,
+    /// Its cgroup's path within the hierarchy.
+    pub path: [u8; CGROUP_PATH_BYTES],
+    /// Its counters at that time.
+    pub totals: Row,
 }
 
 /// What one container put into the rings since they were last emptied.
@@ -549,7 +600,8 @@ const _: () = assert!(
     size_of::<Row>() == 56 + 4 * lost::ROOM + 16 * file_class::COUNT + 4 * URING_OPS + 8 * CALLS
 );
 const _: () = assert!(lost::ROOM.is_power_of_two() && lost::COUNT as usize <= lost::ROOM);
-const _: () = assert!(size_of::<Control>() == 16);
+const _: () = assert!(size_of::<Control>() == 64);
+const _: () = assert!(size_of::<Taken>() == 24 + CGROUP_PATH_BYTES + size_of::<Row>());
 const _: () = assert!(size_of::<Slot>() == 16);
 const _: () = assert!(size_of::<SeenKey>() == 40);
 const _: () = assert!(size_of::<PeerKey>() == 24);
@@ -568,6 +620,8 @@ mod pod {
     // SAFETY: as above.
     unsafe impl aya::Pod for super::Control {}
     // SAFETY: as above.
+    unsafe impl aya::Pod for super::Taken {}
+    // SAFETY: as above.
     unsafe impl aya::Pod for super::Slot {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::SeenKey {}
@@ -584,6 +638,16 @@ mod pod {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_text_is_another_layout_but_for_its_comments() {
+        assert_eq!(
+            digest(b"/// One.\nlen: u32,\n"),
+            digest(b"len: u32, // Two.")
+        );
+        assert_ne!(digest(b"len: u32,"), digest(b"len: u64,"));
+        assert_eq!(LAYOUT, digest(include_bytes!("lib.rs")));
+    }
 
     #[test]
     fn numbers_beyond_the_table_share_a_cell() {

@@ -14,6 +14,7 @@ mod questions;
 
 pub use questions::{Evidence, Fact};
 
+use crate::docker::unique;
 use crate::http;
 use crate::metrics::Metrics;
 use crate::wait;
@@ -66,6 +67,7 @@ pub struct Home {
     dir: tempfile::TempDir,
     /// Where the agent serves its metrics.
     pub listen: SocketAddr,
+    pins: Option<PathBuf>,
 }
 
 impl Home {
@@ -83,18 +85,37 @@ impl Home {
     /// # Errors
     /// When there is no room.
     pub fn with(settings: &str) -> Result<Self> {
+        Self::make(settings, None)
+    }
+
+    /// As [`Home::create`], with a directory of pins of its own, so that the probe outlives its agents. It is removed when
+    /// the home is dropped, if no agent runs then.
+    ///
+    /// # Errors
+    /// When there is no room.
+    pub fn pinned() -> Result<Self> {
+        let pins = Path::new("/sys/fs/bpf").join(unique("pins"));
+        Self::make("window: 1s\n", Some(pins))
+    }
+
+    fn make(settings: &str, pins: Option<PathBuf>) -> Result<Self> {
         let dir = tempfile::Builder::new().prefix("picket-").tempdir()?;
         let home = Self {
             listen: free_address()?,
             dir,
+            pins,
         };
         let docker = env::var("DOCKER_HOST").unwrap_or_default();
         let docker = docker
             .strip_prefix("unix://")
             .unwrap_or("/var/run/docker.sock");
+        let pin = match &home.pins {
+            Some(directory) => format!("pin_dir: {}", directory.display()),
+            None => "pin: false".to_owned(),
+        };
         home.configure(&format!(
             "listen: {}\nstate_dir: {}\nsocket: {}\nwatch: [{{all: true}}]\n\
-             docker_socket: {docker}\n{settings}",
+             docker_socket: {docker}\n{pin}\n{settings}",
             home.listen,
             home.state().display(),
             home.socket().display(),
@@ -124,6 +145,12 @@ impl Home {
     #[must_use]
     pub fn config(&self) -> PathBuf {
         self.dir.path().join("picket.yaml")
+    }
+
+    /// Where the probe is pinned, if it is.
+    #[must_use]
+    pub fn pins(&self) -> Option<&Path> {
+        self.pins.as_deref()
     }
 
     /// Where the agent keeps its baselines.
@@ -169,6 +196,18 @@ impl Home {
     }
 }
 
+impl Drop for Home {
+    fn drop(&mut self) {
+        if self.pins.as_ref().is_some_and(|pins| pins.exists()) {
+            let config = self.config();
+            let unpin = command(&[], &["unpin", "--config", &config.to_string_lossy()]);
+            if !unpin.is_ok_and(|output| output.status.success()) {
+                eprintln!("cannot remove {:?}", self.pins);
+            }
+        }
+    }
+}
+
 fn append(path: &Path) -> Result<File> {
     let file = File::options().create(true).append(true).open(path);
     file.with_context(|| format!("cannot write {}", path.display()))
@@ -198,19 +237,36 @@ impl Agent {
     /// # Errors
     /// When it does not become ready: with what it logged.
     pub fn start_with(home: &Home, environment: &[(&str, &str)]) -> Result<Self> {
+        Self::start_under(home, &[], environment, &[])
+    }
+
+    /// As [`Agent::start_with`], under a command that runs it in its own place, and with these arguments too.
+    ///
+    /// # Errors
+    /// When it does not become ready: with what it logged.
+    pub fn start_under(
+        home: &Home,
+        wrapper: &[&str],
+        environment: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Result<Self> {
         let program = program();
-        let child = clean(
-            Command::new(&program)
-                .arg("run")
-                .arg("--config")
-                .arg(home.config()),
-        )
-        .envs(environment.iter().copied())
-        .stdin(Stdio::null())
-        .stdout(append(&home.output())?)
-        .stderr(append(&home.log())?)
-        .spawn()
-        .with_context(|| format!("cannot run {}", program.display()))?;
+        let mut command = match wrapper {
+            [] => Command::new(&program),
+            [first, rest @ ..] => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(&program);
+                command
+            }
+        };
+        command.arg("run").arg("--config").arg(home.config());
+        let child = clean(command.args(arguments))
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(append(&home.output())?)
+            .stderr(append(&home.log())?)
+            .spawn()
+            .with_context(|| format!("cannot run {}", program.display()))?;
         let mut agent = Self {
             child,
             listen: home.listen,

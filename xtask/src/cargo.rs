@@ -53,7 +53,12 @@ pub fn exec_agent(arguments: &[OsString]) -> Error {
         );
     }
     eprintln!("run: {} run", agent().display());
-    let failure = Command::new(agent()).arg("run").args(arguments).exec();
+    // Nobody stops the probe of a trial run later; who wants it to outlive the agent says so with --config.
+    let failure = Command::new(agent())
+        .arg("run")
+        .args(arguments)
+        .env("PICKET_PIN", "false")
+        .exec();
     Error::new(failure).context(format!("cannot start {}", agent().display()))
 }
 

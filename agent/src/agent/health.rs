@@ -92,6 +92,14 @@ impl Health {
         }
     }
 
+    /// Takes up whether the probe outlives the agent as it should.
+    pub fn pinned(&mut self, obstacle: Option<String>) {
+        if let Some(reason) = obstacle {
+            tracing::warn!(%reason, "Nothing is pinned: after a restart of the agent there is a gap.");
+            self.degraded("pin", reason);
+        }
+    }
+
     /// Takes up whether there is a Docker engine to ask for names.
     pub fn docker(&mut self, socket: &Path) {
         if !socket.exists() {

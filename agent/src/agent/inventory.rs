@@ -32,6 +32,24 @@ impl Existing {
         }
     }
 
+    /// A container that is not there any more.
+    pub fn gone(id: CgroupId) -> Self {
+        Self {
+            id,
+            cgroups: Vec::new(),
+            processes: Vec::new(),
+            listening: BTreeSet::new(),
+        }
+    }
+
+    /// Its own cgroup's path; empty for one that is gone.
+    pub fn path(&self) -> &str {
+        self.cgroups
+            .first()
+            .map(|(_, path)| path.as_str())
+            .unwrap_or_default()
+    }
+
     /// Adds the processes of `running` that are not known yet. A child of a known process is taken for a fork of it.
     pub fn complete(&mut self, running: Vec<KnownProcess>) {
         let pids: BTreeSet<u32> = self.processes.iter().map(|process| process.pid).collect();

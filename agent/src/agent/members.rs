@@ -1,17 +1,17 @@
 //! Which containers are watched: their birth, the wait for their identity, their end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::clock;
 use super::inventory::Existing;
-use super::pipeline::{Pipeline, QUEUE};
+use super::pipeline::{Parts, Pipeline, QUEUE};
 use super::watched::{Birth, Waiting, Watched};
 use crate::export::metrics::State;
 use crate::observe::container::Observer;
 use crate::observe::event::{CgroupId, Moment};
-use crate::probe::{CgroupChange, Row, Totals};
+use crate::probe::{CgroupChange, Counted, Row, Totals};
 use crate::workload::baseline_key::baseline_key;
 use crate::workload::cgroup_path;
 use crate::workload::container::Container;
@@ -24,13 +24,89 @@ const ENDED_LISTED: usize = 128;
 impl Pipeline {
     /// Takes up the containers that were there before the agent.
     pub fn take_inventory(&mut self, existing: Vec<Existing>) {
-        for container in existing {
-            let id = container.id;
-            let known = self.waiting.contains_key(&id) || self.watched.contains_key(&id);
-            if !known && Some(id) != self.own_cgroup {
+        let mut existing: BTreeMap<CgroupId, Existing> =
+            existing.into_iter().map(|it| (it.id, it)).collect();
+        for (row, counted) in self.parts.probe.counted() {
+            let alive = existing.remove(&counted.container);
+            self.take_over(row, counted, alive);
+        }
+        for (id, container) in existing {
+            // The kernel side has marked it since the probe was attached: its birth is about to be read.
+            if self.parts.probe.row_of(id).is_some() {
+                self.announced.insert(id, container);
+            } else if Some(id) != self.own_cgroup {
                 self.take_up(container);
             }
         }
+    }
+
+    /// Handles what waited in the rings, and lets go of what an agent before left and nobody has any more.
+    pub fn begin(&mut self) {
+        self.drain_all();
+        for (id, container) in std::mem::take(&mut self.announced) {
+            if self.knows(id) || self.not_watched.contains(&id) {
+                continue;
+            }
+            // The report of its birth was lost, or came and went with its end.
+            if let Some(row) = self.parts.probe.row_of(id) {
+                let since = self.parts.probe.last_window().unwrap_or_else(clock::now);
+                let counted = Counted::opened(id, container.path().to_owned(), since);
+                self.take_over(row, counted, Some(container));
+            }
+        }
+        let Parts {
+            probe, hierarchy, ..
+        } = &mut self.parts;
+        probe.sweep(|| hierarchy.existing().iter().map(|it| it.id).collect());
+        self.end_what_is_gone();
+    }
+
+    /// Whether a container still waits for its identity.
+    pub fn awaits_identities(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    fn knows(&self, cgroup: CgroupId) -> bool {
+        self.waiting.contains_key(&cgroup) || self.watched.contains_key(&cgroup)
+    }
+
+    /// Containers whose end nobody reported.
+    fn end_what_is_gone(&mut self) {
+        let waiting = self.waiting.iter().filter(|(_, it)| it.ended.is_none());
+        let waiting = waiting.map(|(id, it)| (*id, &it.counted.path));
+        let watched = self.watched.iter().map(|(id, it)| (*id, &it.path));
+        let hierarchy = &self.parts.hierarchy;
+        let gone: Vec<CgroupId> = waiting
+            .chain(watched)
+            .filter(|(id, path)| hierarchy.id_of(path).ok() != Some(*id))
+            .map(|(id, _)| id)
+            .collect();
+        let now = clock::now();
+        for cgroup in gone {
+            self.container_ended(cgroup, now);
+        }
+    }
+
+    /// Goes on watching a container of which an agent before has counted a part. Where it is not `alive` any more, its
+    /// end is still to be read.
+    fn take_over(&mut self, row: Row, counted: Counted, alive: Option<Existing>) {
+        let id = counted.container;
+        let existing = alive.unwrap_or_else(|| Existing::gone(id));
+        let cgroups: Vec<CgroupId> = existing.cgroups.iter().map(|(id, _)| *id).collect();
+        if Some(id) == self.own_cgroup {
+            self.parts.probe.unwatch(row, &cgroups);
+            return;
+        }
+        self.parts.probe.adopt(row, id, &cgroups);
+        let nested: Vec<CgroupId> = cgroups.into_iter().filter(|it| *it != id).collect();
+        for cgroup in &nested {
+            self.nested.insert(*cgroup, id);
+        }
+        for port in &existing.listening {
+            self.parts.probe.add_listener(row, *port);
+        }
+        let waiting = self.wait_for_identity(row, counted, Birth::TakenOver(existing));
+        waiting.nested.extend(nested);
     }
 
     /// Watches a living container that the kernel side has not marked by itself.
@@ -58,7 +134,8 @@ impl Pipeline {
         let pids = self.parts.hierarchy.processes(&path);
         existing.complete(processes::known(&pids, self.parts.resolver.lookups()));
         let id = existing.id;
-        let waiting = self.wait_for_identity(id, row, path, Birth::Before(existing));
+        let counted = Counted::opened(id, path, clock::now());
+        let waiting = self.wait_for_identity(row, counted, Birth::Before(existing));
         waiting.nested.extend(nested);
     }
 
@@ -77,6 +154,13 @@ impl Pipeline {
             }
             return;
         };
+        if Some(cgroup) == self.own_cgroup {
+            self.parts.probe.unwatch(row, &[cgroup]);
+            return;
+        }
+        if self.knows(cgroup) {
+            return;
+        }
         if let Some(container) = self.container_of_row(row) {
             self.nested.insert(cgroup, container);
             if let Some(watched) = self.watched.get_mut(&container) {
@@ -86,7 +170,7 @@ impl Pipeline {
             }
             return;
         }
-        self.wait_for_identity(cgroup, row, path, Birth::Seen(at));
+        self.wait_for_identity(row, Counted::opened(cgroup, path, at), Birth::Seen(at));
     }
 
     fn container_of_row(&self, row: Row) -> Option<CgroupId> {
@@ -97,17 +181,13 @@ impl Pipeline {
             .or_else(|| watched.map(|(id, _)| *id))
     }
 
-    fn wait_for_identity(
-        &mut self,
-        cgroup: CgroupId,
-        row: Row,
-        path: String,
-        birth: Birth,
-    ) -> &mut Waiting {
-        self.resolve(cgroup, path.clone());
+    fn wait_for_identity(&mut self, row: Row, counted: Counted, birth: Birth) -> &mut Waiting {
+        self.parts.probe.keep_counted(row, &counted);
+        let cgroup = counted.container;
+        self.resolve(cgroup, counted.path.clone());
         self.waiting.entry(cgroup).or_insert(Waiting {
             row,
-            path,
+            counted,
             birth,
             nested: BTreeSet::new(),
             events: Vec::new(),
@@ -127,7 +207,10 @@ impl Pipeline {
 
     pub(super) fn cgroup_removed(&mut self, change: &CgroupChange) {
         self.counted("cgroup_rmdir");
-        let cgroup = change.cgroup;
+        self.container_ended(change.cgroup, change.at);
+    }
+
+    fn container_ended(&mut self, cgroup: CgroupId, at: Moment) {
         self.not_watched.remove(&cgroup);
         self.blind.remove(&cgroup);
         if let Some(container) = self.nested.remove(&cgroup) {
@@ -138,12 +221,12 @@ impl Pipeline {
         }
         if let Some(waiting) = self.waiting.get_mut(&cgroup) {
             let totals = self.parts.probe.totals(waiting.row);
-            waiting.ended = Some((change.at, totals.unwrap_or_else(|_| Totals::zero())));
+            waiting.ended = Some((at, totals.unwrap_or_else(|_| Totals::zero())));
             // The row must not be given to another container while events of this one wait: it is released once the
             // identity is known.
             return;
         }
-        self.finish(cgroup, change.at);
+        self.finish(cgroup, at);
     }
 
     /// A container has ended: its last window is judged, its series age out, its row is free.
@@ -189,12 +272,12 @@ impl Pipeline {
         let now_s = self.steady.seconds(clock::now());
         let key = baseline_key(&container);
         self.parts.baselines.of(&key, now_s);
-        let (observer, start) = match waiting.birth {
-            Birth::Seen(at) => (Observer::born(at), at),
-            Birth::Before(existing) => {
-                let now = clock::now();
+        let taken_over = matches!(waiting.birth, Birth::TakenOver(_));
+        let observer = match waiting.birth {
+            Birth::Seen(at) => Observer::born(at),
+            Birth::Before(existing) | Birth::TakenOver(existing) => {
                 let listening = !existing.listening.is_empty();
-                (Observer::existing(now, existing.processes, listening), now)
+                Observer::existing(waiting.counted.at, existing.processes, listening)
             }
         };
         self.parts
@@ -204,9 +287,14 @@ impl Pipeline {
             container = %container.name, namespace = %container.namespace, image = %container.image,
             id = %container.id, "A container is watched."
         );
-        let place = (waiting.row, waiting.path);
-        let mut watched = Watched::new(container, key, place, observer, start);
+        let counted = (waiting.row, waiting.counted);
+        let mut watched = Watched::new(container, key, counted, observer);
         watched.nested = waiting.nested;
+        if taken_over {
+            // What waited in the ring may tell of processes that have ended since.
+            watched.observer.note_loss();
+            watched.resync = true;
+        }
         if waiting.overflow > 0 {
             watched.events_lost = waiting.overflow;
             watched.lost.insert(QUEUE, waiting.overflow);

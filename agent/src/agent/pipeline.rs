@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::baselines::Baselines;
 use super::clock::{self, SteadyClock};
-use super::inventory;
+use super::inventory::{self, Existing};
 use super::report::Reporter;
 use super::watched::{Closed, WAITING_EVENTS, Waiting, Watched, kind};
 use crate::baseline::learning::LearningSettings;
@@ -72,6 +72,10 @@ pub struct Pipeline {
     pub(super) own_cgroup: Option<CgroupId>,
     /// A baseline has just become worth more than before.
     save_at_once: bool,
+    /// The last window of an agent before this one, until the gap since then was told.
+    before: Option<Moment>,
+    /// Containers whose birth should be reported by what waits in the rings.
+    pub(super) announced: BTreeMap<CgroupId, Existing>,
     pub(super) events: BTreeMap<&'static str, u64>,
     pub(super) unattributed: u64,
     pub(super) suppressed: BTreeMap<&'static str, u64>,
@@ -81,6 +85,7 @@ impl Pipeline {
     /// A pipeline that watches nothing yet. Resolved containers come back through `resolved`.
     pub fn new(parts: Parts, resolved: mpsc::UnboundedSender<Container>) -> Self {
         let own_cgroup = own_cgroup(&parts.hierarchy);
+        let before = parts.probe.last_window();
         Self {
             parts,
             steady: SteadyClock::start(),
@@ -93,6 +98,8 @@ impl Pipeline {
             resolved,
             own_cgroup,
             save_at_once: false,
+            before,
+            announced: BTreeMap::new(),
             events: BTreeMap::new(),
             unattributed: 0,
             suppressed: BTreeMap::new(),
@@ -108,6 +115,11 @@ impl Pipeline {
     /// Whether [`Pipeline::drain`] left a record because it was too young.
     pub fn holds_records(&self) -> bool {
         self.parts.probe.holds_records()
+    }
+
+    /// Handles everything that the rings hold by now.
+    pub fn drain_all(&mut self) {
+        self.drain_until(clock::now());
     }
 
     fn drain_until(&mut self, until: Moment) {
@@ -209,12 +221,35 @@ impl Pipeline {
             self.close_window_of(cgroup, end, None);
             self.show_state(cgroup);
         }
+        self.parts.probe.windows_closed(end);
+        self.tell_gap(end);
         for (reason, total) in self.parts.probe.losses() {
             self.parts.metrics.events_lost_set(reason, total);
         }
         let skipped = self.parts.probe.recursion_misses();
         self.parts.metrics.events_lost_set("recursion", skipped);
         self.parts.metrics.scored(clock::wall_ms());
+    }
+
+    /// Tells once what lies between the last window of the agent before and the first of this one.
+    fn tell_gap(&mut self, end: Moment) {
+        let Some(before) = self.before.take() else {
+            return;
+        };
+        let gap = Duration::from_nanos(end.since(before));
+        self.parts.metrics.restart_gap(gap);
+        let seconds = gap.as_secs_f64();
+        if self.parts.probe.carried() {
+            tracing::info!(
+                seconds,
+                "This agent has taken over from one before: the first windows span the time between, and its events were read."
+            );
+        } else {
+            tracing::warn!(
+                seconds,
+                "Nothing is known of the time since the last window of the agent before."
+            );
+        }
     }
 
     pub(super) fn close_window_of(
@@ -238,6 +273,9 @@ impl Pipeline {
         else {
             return;
         };
+        self.parts
+            .probe
+            .keep_counted(watched.row, &watched.counted());
         for (reason, count) in lost {
             self.parts
                 .metrics
@@ -248,7 +286,7 @@ impl Pipeline {
         if watched.observer.epoch() != before {
             self.parts.probe.raise_epoch(watched.row);
         }
-        if report.lost_events > 0 {
+        if report.lost_events > 0 || std::mem::take(&mut watched.resync) {
             let pids = self.parts.hierarchy.processes(&watched.path);
             let running = processes::known(&pids, self.parts.resolver.lookups());
             watched.observer.resync(&inventory::known(running));

@@ -9,7 +9,7 @@ use crate::observe::container::Observer;
 use crate::observe::event::{Action, CgroupId, Event, Moment};
 use crate::observe::resources::Resources;
 use crate::observe::window::Window;
-use crate::probe::{Row, Totals};
+use crate::probe::{Counted, Row, Totals};
 use crate::workload::container::Container;
 use crate::workload::hierarchy::Hierarchy;
 use crate::workload::resources::Account;
@@ -23,16 +23,18 @@ pub enum Birth {
     Seen(Moment),
     /// It was there before, with these processes.
     Before(Existing),
+    /// An agent before this one watched it, or the kernel side did meanwhile. It has these processes now, and may have ended.
+    TakenOver(Existing),
 }
 
 /// A container whose identity is being looked up. Nothing it does meanwhile is missed.
 pub struct Waiting {
     /// Its row of counters.
     pub row: Row,
-    /// Its cgroup's path.
-    pub path: String,
     /// How it came under watch.
     pub birth: Birth,
+    /// What has been counted of it already, and up to when: by an agent before, or nothing at its birth.
+    pub counted: Counted,
     /// Cgroups it made within its own.
     pub nested: BTreeSet<CgroupId>,
     /// What it did so far.
@@ -69,6 +71,8 @@ pub struct Watched {
     pub lost: BTreeMap<&'static str, u64>,
     /// What the last window used of the machine, and its length in nanoseconds.
     pub used: (Resources, u64),
+    /// Its processes are to be looked up once what waited for this agent was handled.
+    pub resync: bool,
     totals: Totals,
     account: Account,
     window_start: Moment,
@@ -83,20 +87,19 @@ pub struct Closed {
 }
 
 impl Watched {
-    /// A container whose identity is now known. Its row counts from 0.
+    /// A container whose identity is now known, of which so much was counted before.
     pub fn new(
         container: Container,
         key: Key,
-        (row, path): (Row, String),
+        (row, counted): (Row, Counted),
         observer: Observer,
-        start: Moment,
     ) -> Self {
-        let account = Account::open(&path, start);
+        let account = Account::open(&counted.path, counted.at);
         Self {
             container: Arc::new(container),
             key,
             row,
-            path,
+            path: counted.path,
             nested: BTreeSet::new(),
             observer,
             events: BTreeMap::new(),
@@ -104,10 +107,21 @@ impl Watched {
             findings: 0,
             events_lost: 0,
             lost: BTreeMap::new(),
-            totals: Totals::zero(),
-            account,
+            resync: false,
             used: (Resources::default(), 0),
-            window_start: start,
+            totals: counted.totals,
+            account,
+            window_start: counted.at,
+        }
+    }
+
+    /// What has been counted of it up to the end of its last window.
+    pub fn counted(&self) -> Counted {
+        Counted {
+            container: self.container.cgroup,
+            path: self.path.clone(),
+            at: self.window_start,
+            totals: self.totals.clone(),
         }
     }
 

@@ -31,6 +31,9 @@ pub(super) struct Run {
     /// Length of one observation window
     #[arg(long, value_name = "TIME")]
     window: Option<String>,
+    /// Leave nothing in the kernel when the agent ends; a restart then has a gap
+    #[arg(long)]
+    no_pin: bool,
 }
 
 impl Run {
@@ -45,6 +48,7 @@ impl Run {
         let flags = [
             ("listen", "--listen", self.listen.clone()),
             ("window", "--window", self.window.clone()),
+            ("pin", "--no-pin", self.no_pin.then(|| "false".to_owned())),
             (
                 "state_dir",
                 "--state-dir",

@@ -16,6 +16,8 @@ impl Default for Config {
             socket: PathBuf::from("/run/picket/picket.sock"),
             window: Period::from_secs(5),
             max_containers: 128,
+            pin: true,
+            pin_dir: PathBuf::from("/sys/fs/bpf/picket"),
             watch: selection::builtin(),
             learning: Learning::default(),
             budget: Budget::default(),

@@ -33,6 +33,8 @@ pub enum Kind {
     Whole(u64, u64),
     /// Number, with its bounds.
     Number(f64, f64),
+    /// `true` or `false`.
+    Switch,
     /// One of these words.
     Word(&'static [&'static str]),
     /// Texts.
@@ -74,6 +76,16 @@ pub static KEYS: &[Key] = &[
             *limits::MAX_CONTAINERS.end(),
         ),
         doc: "Most containers watched at the same time.",
+    },
+    Key {
+        name: "pin",
+        kind: Kind::Switch,
+        doc: "Whether maps and programs outlive the agent, so that the next one takes over without a gap.",
+    },
+    Key {
+        name: "pin_dir",
+        kind: Kind::Path,
+        doc: "Directory in a BPF file system where they have their names; names there have no dots.",
     },
     Key {
         name: "watch",
@@ -186,6 +198,7 @@ impl Kind {
                 Ok(Value::from(text))
             }
             Self::Paths
+            | Self::Switch
             | Self::Whole(..)
             | Self::Number(..)
             | Self::Texts

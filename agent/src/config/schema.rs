@@ -56,6 +56,7 @@ fn shape(kind: Kind) -> Value {
         }),
         Kind::Whole(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
         Kind::Number(least, most) => json!({"type": "number", "minimum": least, "maximum": most}),
+        Kind::Switch => json!({"type": "boolean"}),
         Kind::Word(words) => json!({"enum": words}),
         Kind::Texts => json!({"type": "array", "items": {"type": "string"}}),
         Kind::NeverLearn => json!({"anyOf": [

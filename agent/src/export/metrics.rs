@@ -17,7 +17,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use prometheus::{IntCounterVec, Registry};
 
@@ -209,6 +209,11 @@ impl Metrics {
             .degraded
             .with_label_values(&[what])
             .set(i64::from(missing));
+    }
+
+    /// The last window of the agent before ended so long before the first of this one.
+    pub fn restart_gap(&self, gap: Duration) {
+        self.node.restart_gap.set(gap.as_secs_f64());
     }
 
     /// A pass over the counters ended at `unix_ms`.

@@ -184,6 +184,11 @@ impl Observer {
         }
     }
 
+    /// Says that not all is known of what came before: until a resync, unknown processes count as the server's.
+    pub fn note_loss(&mut self) {
+        self.processes.note_loss();
+    }
+
     /// Takes the processes that really run for the truth. To be called after events were lost: until then, unknown
     /// processes count as the server's.
     pub fn resync(&mut self, processes: &[Known]) {

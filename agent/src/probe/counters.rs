@@ -16,6 +16,11 @@ impl Totals {
         Self(zero_row())
     }
 
+    /// The counters themselves.
+    pub(super) const fn row(&self) -> &Row {
+        &self.0
+    }
+
     /// Sums the copies of all CPUs. The 32-bit counters wrap, so do their sums: differences stay right as long as a
     /// window holds fewer than 2^32 of anything.
     pub(super) fn sum<'a>(copies: impl Iterator<Item = &'a Row>) -> Self {
@@ -96,6 +101,12 @@ impl Totals {
             .filter(|(reason, _)| reasons.contains(reason))
             .map(|(_, (now, then))| u64::from(now.wrapping_sub(*then)))
             .sum()
+    }
+}
+
+impl From<Row> for Totals {
+    fn from(row: Row) -> Self {
+        Self(row)
     }
 }
 

@@ -1,22 +1,33 @@
 //! Loads the programs, attaches them, and says for each whether it works.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 
 use aya::maps::MapError;
-use aya::programs::{CgroupAttachMode, CgroupSkbAttachType, Program};
+use aya::programs::links::{FdLink, LinkError};
+use aya::programs::{CgroupAttachMode, CgroupSkbAttachType, Program, ProgramError};
 use aya::{Ebpf, EbpfLoader};
 use thiserror::Error;
 
 use super::btf::{Btf, BtfError};
 use super::memory::{self, MapSize};
+use super::pin::{PinError, Pins, Shape};
 use super::programs::{self, Hook, PROGRAMS};
 use super::{calls, offsets};
+
+/// The generation of programs that nothing is handed over to.
+pub(super) const UNPINNED_GENERATION: u32 = 1;
 
 /// Where the kernel shows its type information.
 const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
 
+const WRONG_HOOK: &str = "the program is of another type than its hook";
+
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/picket-ebpf"));
+
+/// Maps with one entry for each row.
+const ROW_MAPS: [&str; 6] = ["ROW", "FREE_ROWS", "EPOCH", "USED", "TAKEN", "PEERS_HELD"];
 
 /// What the probe needs to know.
 #[derive(Clone, Debug)]
@@ -49,6 +60,9 @@ pub enum ProbeError {
     /// A map is not as this agent expects it.
     #[error("the probe's map {0} cannot be used: {1}")]
     Map(&'static str, MapError),
+    /// What should outlive the agent cannot be pinned.
+    #[error(transparent)]
+    Pin(#[from] PinError),
     /// The hierarchy cannot be opened.
     #[error("the cgroup v2 hierarchy {} cannot be opened: {error}", path.display())]
     Cgroup {
@@ -69,8 +83,11 @@ pub struct Attachment {
 }
 
 /// Creates the maps and makes the programs fit this kernel. `PICKET_PROBE_TASKS=untyped` has them work as on kernels
-/// before 5.11, to test and measure that anywhere.
-pub(super) fn load_object(settings: &Settings) -> Result<Ebpf, ProbeError> {
+/// before 5.11, to test and measure that anywhere. With `pins` the maps are those found there, or are pinned there.
+pub(super) fn load_object(
+    settings: &Settings,
+    pins: Option<&mut Pins>,
+) -> Result<Ebpf, ProbeError> {
     if OBJECT.is_empty() {
         return Err(ProbeError::NotBuilt);
     }
@@ -87,71 +104,140 @@ pub(super) fn load_object(settings: &Settings) -> Result<Ebpf, ProbeError> {
     loader
         .override_global("CALL_FLAGS", flags.as_slice(), true)
         .override_global("COMPAT_BIT", &offsets::COMPAT_BIT, true)
-        .override_global("TYPED_TASK", &typed_task, true)
-        .map_max_entries("ROW", settings.rows)
-        .map_max_entries("FREE_ROWS", settings.rows)
-        .map_max_entries("EPOCH", settings.rows);
+        .override_global("TYPED_TASK", &typed_task, true);
+    for map in ROW_MAPS {
+        loader.map_max_entries(map, settings.rows);
+    }
+    let mut generation = UNPINNED_GENERATION;
+    let shapes;
+    if let Some(pins) = pins {
+        shapes = shapes_of(settings.rows)?;
+        pins.prepare(&shapes)?;
+        generation = pins.generation();
+        for name in shapes.keys() {
+            loader.map_pin_path(name, pins.map(name));
+        }
+    }
+    loader.override_global("GENERATION", &generation, true);
     loader
         .load(OBJECT)
         .map_err(|error| ProbeError::Refused(chain(&error)))
 }
 
+/// The maps of the object, as the kernel will make them for so many rows; without those of the programs' constants,
+/// which are each generation's own.
+fn shapes_of(rows: u32) -> Result<BTreeMap<String, Shape>, ProbeError> {
+    let object =
+        aya_obj::Object::parse(OBJECT).map_err(|error| ProbeError::Refused(error.to_string()))?;
+    let shapes = object.maps.into_iter().map(|(name, map)| {
+        let entries = if ROW_MAPS.contains(&name.as_str()) {
+            rows
+        } else {
+            map.max_entries()
+        };
+        let shape = Shape {
+            kind: map.map_type(),
+            key: map.key_size(),
+            value: map.value_size(),
+            entries,
+        };
+        (name, shape)
+    });
+    Ok(shapes.filter(|(name, _)| !name.starts_with('.')).collect())
+}
+
+/// Where a program is attached.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    /// The root of the cgroup v2 hierarchy.
+    pub cgroup: &'a File,
+    /// Where the links get their names, if they shall outlive the agent.
+    pub pins: Option<&'a Pins>,
+}
+
+/// Loads every program and, with a target given, attaches it. Says of each whether that works, and hands out the links
+/// that have no pin: where one is dropped, its program is detached.
 pub(super) fn attach_all(
     programs: &mut Ebpf,
-    cgroup: Option<&File>,
-) -> Result<Vec<Attachment>, ProbeError> {
+    target: Option<Target<'_>>,
+) -> Result<(Vec<Attachment>, Vec<FdLink>), ProbeError> {
     let btf = aya::Btf::from_sys_fs().map_err(|error| ProbeError::Refused(error.to_string()))?;
-    let mut attachments = Vec::new();
+    let (mut attachments, mut links) = (Vec::new(), Vec::new());
     for program in PROGRAMS {
-        let error = attach(programs, program, &btf, cgroup).err();
+        let attached = load_program(programs, program, &btf).and_then(|loaded| match target {
+            Some(target) => attach(loaded, program, target),
+            None => Ok(None),
+        });
+        let error = match attached {
+            Ok(link) => {
+                links.extend(link);
+                None
+            }
+            Err(error) => Some(error),
+        };
         attachments.push(Attachment {
             probe: program.name,
             error,
         });
     }
-    Ok(attachments)
+    Ok((attachments, links))
 }
 
-/// Loads one program and, with a cgroup given, attaches it.
-fn attach(
-    programs: &mut Ebpf,
+fn load_program<'a>(
+    programs: &'a mut Ebpf,
     row: &programs::Program,
     btf: &aya::Btf,
-    cgroup: Option<&File>,
-) -> Result<(), String> {
+) -> Result<&'a mut Program, String> {
     let program = programs
         .program_mut(row.name)
         .ok_or("the object has no such program")?;
-    let result = match (program, row.hook) {
-        (Program::BtfTracePoint(program), Hook::Tracepoint(name)) => {
-            program.load(name, btf).and_then(|()| match cgroup {
-                Some(_) => program.attach().map(drop),
-                None => Ok(()),
-            })
+    match (&mut *program, row.hook) {
+        (Program::BtfTracePoint(program), Hook::Tracepoint(name)) => program.load(name, btf),
+        (Program::CgroupSockAddr(program), Hook::Socket(_)) => program.load(),
+        (Program::CgroupSkb(program), Hook::Ingress | Hook::Egress) => program.load(),
+        _ => return Err(WRONG_HOOK.to_owned()),
+    }
+    .map_err(|error| chain(&error))?;
+    Ok(program)
+}
+
+/// Attaches a loaded program. `None` for a link that was pinned.
+fn attach(
+    program: &mut Program,
+    row: &programs::Program,
+    target: Target<'_>,
+) -> Result<Option<FdLink>, String> {
+    let (cgroup, mode) = (target.cgroup, CgroupAttachMode::Single);
+    let refused = |error: ProgramError| chain(&error);
+    let unlinked = |error: LinkError| chain(&error);
+    let link = match program {
+        Program::BtfTracePoint(program) => {
+            let id = program.attach().map_err(refused)?;
+            program.take_link(id).map_err(refused)?.into()
         }
-        (Program::CgroupSockAddr(program), Hook::Socket(_)) => {
-            program.load().and_then(|()| match cgroup {
-                Some(cgroup) => program.attach(cgroup, CgroupAttachMode::Single).map(drop),
-                None => Ok(()),
-            })
+        Program::CgroupSockAddr(program) => {
+            let id = program.attach(cgroup, mode).map_err(refused)?;
+            let link = program.take_link(id).map_err(refused)?;
+            link.try_into().map_err(unlinked)?
         }
-        (Program::CgroupSkb(program), Hook::Ingress | Hook::Egress) => {
-            program.load().and_then(|()| match cgroup {
-                Some(cgroup) => {
-                    let direction = match row.hook {
-                        Hook::Ingress => CgroupSkbAttachType::Ingress,
-                        _ => CgroupSkbAttachType::Egress,
-                    };
-                    program
-                        .attach(cgroup, direction, CgroupAttachMode::Single)
-                        .map(drop)
-                }
-                None => Ok(()),
-            })
+        Program::CgroupSkb(program) => {
+            let direction = match row.hook {
+                Hook::Ingress => CgroupSkbAttachType::Ingress,
+                _ => CgroupSkbAttachType::Egress,
+            };
+            let id = program.attach(cgroup, direction, mode).map_err(refused)?;
+            let link = program.take_link(id).map_err(refused)?;
+            link.try_into().map_err(unlinked)?
         }
-        _ => return Err("the program is of another type than its hook".to_owned()),
+        _ => return Err(WRONG_HOOK.to_owned()),
     };
-    result.map_err(|error| chain(&error))
+    let Some(pins) = target.pins else {
+        return Ok(Some(link));
+    };
+    let path = pins.link(row.name);
+    link.pin(&path)
+        .map(|_| None)
+        .map_err(|error| format!("cannot pin {}: {}", path.display(), chain(&error)))
 }
 
 /// What [`trial`] found.
@@ -175,7 +261,7 @@ pub fn trial(rows: u32) -> Result<Trial, ProbeError> {
         cgroup_root: PathBuf::new(),
         rows,
     };
-    let mut object = load_object(&settings)?;
+    let mut object = load_object(&settings, None)?;
     let idle = object
         .programs()
         .filter(|(name, _)| programs::named(name).is_none())
@@ -183,7 +269,7 @@ pub fn trial(rows: u32) -> Result<Trial, ProbeError> {
     Ok(Trial {
         idle: idle.collect(),
         maps: memory::sizes(&object),
-        programs: attach_all(&mut object, None)?,
+        programs: attach_all(&mut object, None)?.0,
     })
 }
 

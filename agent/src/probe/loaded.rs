@@ -1,31 +1,40 @@
 //! The loaded probe: its rings, its rows of counters, and which containers they count for.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 
 use aya::Ebpf;
 use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray, PerCpuValues, Queue, RingBuf};
-use picket_ebpf::{Control, FileKey, ListenerKey, Slot, lost};
+use aya::programs::links::FdLink;
+use picket_ebpf::{Control, FileKey, ListenerKey, Slot, Taken, lost};
 use serde::{Deserialize, Serialize};
 
+use super::carried;
 use super::counters::{Totals, zero_row};
 use super::decode::{DecodeError, Record, decode};
-use super::load::{Attachment, ProbeError, Settings, attach_all, load_object};
+use super::load::{
+    Attachment, ProbeError, Settings, Target, UNPINNED_GENERATION, attach_all, load_object,
+};
 use super::merge::Merge;
+use super::pin::Pins;
 use crate::observe::event::{CgroupId, FileClass, FileId, Moment};
 
 /// Index of a container's row of counters in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Row(pub u32);
 
-/// The loaded probe. Dropping it detaches everything; the containers notice nothing.
+/// The loaded probe. Dropping it detaches everything that is not pinned; the containers notice nothing.
 pub struct Probe {
     /// Alerts, then ordinary events.
     rings: [RingBuf<MapData>; 2],
     merge: Merge<Result<Record, DecodeError>>,
     rows: PerCpuArray<MapData, picket_ebpf::Row>,
-    free_rows: Queue<MapData, u32>,
-    watched: HashMap<MapData, u64, Slot>,
+    pub(super) taken: Array<MapData, Taken>,
+    pub(super) free_rows: Queue<MapData, u32>,
+    /// Rows of the agent before of which nothing says yet whose they are.
+    pub(super) unclear_rows: BTreeSet<u32>,
+    pub(super) watched: HashMap<MapData, u64, Slot>,
     control: Array<MapData, Control>,
     told: Control,
     epochs: Array<MapData, u32>,
@@ -34,45 +43,61 @@ pub struct Probe {
     losses: PerCpuArray<MapData, u64>,
     cpus: usize,
     attachments: Vec<Attachment>,
-    /// Dropping it detaches.
     programs: Ebpf,
+    /// Dropping them detaches.
+    _links: Vec<FdLink>,
+    pub(super) pins: Option<Pins>,
 }
 
 impl Probe {
-    /// Loads the programs and attaches all that this kernel and these capabilities allow.
+    /// Loads the programs and attaches all that this kernel and these capabilities allow. With `pins` it takes over from
+    /// the agent before, and what it makes outlives it.
     ///
     /// # Errors
     ///
     /// Only when nothing can work at all; a single program that fails is told by [`Probe::attachments`].
-    pub fn load(settings: &Settings) -> Result<Self, ProbeError> {
-        let mut programs = load_object(settings)?;
+    pub fn load(settings: &Settings, mut pins: Option<Pins>) -> Result<Self, ProbeError> {
+        let mut programs = load_object(settings, pins.as_mut())?;
         let cgroup = File::open(&settings.cgroup_root).map_err(|error| ProbeError::Cgroup {
             path: settings.cgroup_root.clone(),
             error,
         })?;
         // A map dropped before its programs are loaded would be closed, so the maps are taken after this.
-        let attachments = attach_all(&mut programs, Some(&cgroup))?;
+        let target = Target {
+            cgroup: &cgroup,
+            pins: pins.as_ref(),
+        };
+        let (attachments, links) = attach_all(&mut programs, Some(target))?;
 
         let mut free_rows = take(&mut programs, "FREE_ROWS", Queue::try_from)?;
-        for row in 0..settings.rows {
-            free_rows
-                .push(row, 0)
-                .map_err(|error| ProbeError::Map("FREE_ROWS", error))?;
+        let taken = take(&mut programs, "TAKEN", Array::try_from)?;
+        let mut unclear_rows = BTreeSet::new();
+        if pins.as_ref().is_some_and(Pins::carried) {
+            unclear_rows = carried::unclear_rows(&mut free_rows, &taken)?;
+        } else {
+            for row in 0..settings.rows {
+                free_rows
+                    .push(row, 0)
+                    .map_err(|error| ProbeError::Map("FREE_ROWS", error))?;
+            }
         }
-        Ok(Self {
+        let before = pins.as_ref().map(Pins::control).unwrap_or_default();
+        let mut probe = Self {
             rings: [
                 take(&mut programs, "ALERTS", RingBuf::try_from)?,
                 take(&mut programs, "EVENTS", RingBuf::try_from)?,
             ],
             merge: Merge::default(),
             rows: take(&mut programs, "ROW", PerCpuArray::try_from)?,
+            taken,
             free_rows,
+            unclear_rows,
             watched: take(&mut programs, "WATCHED", HashMap::try_from)?,
             control: take(&mut programs, "CONTROL", Array::try_from)?,
             told: Control {
-                generation: 0,
-                _pad: 0,
-                drain: 0,
+                changes: before.changes.wrapping_add(1),
+                active: pins.as_ref().map_or(UNPINNED_GENERATION, Pins::generation),
+                ..before
             },
             epochs: take(&mut programs, "EPOCH", Array::try_from)?,
             listeners: take(&mut programs, "LISTENER", HashMap::try_from)?,
@@ -82,7 +107,18 @@ impl Probe {
                 .map_err(|(_, error)| ProbeError::Refused(error.to_string()))?,
             attachments,
             programs,
-        })
+            _links: links,
+            pins,
+        };
+        // From here on these programs count, and those of the agent before keep still.
+        probe
+            .control
+            .set(0, probe.told, 0)
+            .map_err(|error| ProbeError::Map("CONTROL", error))?;
+        if let Some(Err(error)) = probe.pins.as_ref().map(Pins::remove_others) {
+            tracing::warn!(%error, "What an agent before left in the kernel could not be removed; it keeps still, but each program costs its call.");
+        }
+        Ok(probe)
     }
 
     /// Which programs work.
@@ -94,10 +130,20 @@ impl Probe {
     /// The next record of both rings in the order of time, or `None` when the rest is later than `until`. A record is
     /// on its way into its ring for some microseconds after the time that it bears: end `until` before now.
     pub fn next_record(&mut self, until: Moment) -> Option<Result<Record, DecodeError>> {
-        let Self { rings, merge, .. } = self;
+        let Self {
+            rings,
+            merge,
+            unclear_rows,
+            ..
+        } = self;
         merge.next(until, |ring| {
             let bytes = rings.get_mut(ring)?.next()?;
             let record = decode(&bytes);
+            if let Ok(Record::CgroupMade(change)) = &record
+                && let Some(row) = change.row
+            {
+                unclear_rows.remove(&row.0);
+            }
             // One that cannot be read has no time, and nothing that it could come too early for.
             let at = record.as_ref().map_or(Moment(0), Record::at);
             Some((at, record))
@@ -112,7 +158,7 @@ impl Probe {
 
     /// Says that the rings were emptied: each container has its whole share of them again.
     pub fn drained(&mut self) {
-        self.told.drain += 1;
+        self.told.drain = self.told.drain.wrapping_add(1);
         self.tell();
     }
 
@@ -138,7 +184,7 @@ impl Probe {
         self.losses.get(&0, 0).is_ok()
     }
 
-    /// Losses by reason, absolute since load, in the order of [`lost::NAMES`].
+    /// Losses by reason, absolute since the maps were made, in the order of [`lost::NAMES`].
     #[must_use]
     pub fn losses(&self) -> Vec<(&'static str, u64)> {
         (0..lost::COUNT)
@@ -189,7 +235,7 @@ impl Probe {
                 return Err(error);
             }
         }
-        self.raise_generation();
+        self.raise_changes();
         Ok(Row(row))
     }
 
@@ -199,7 +245,14 @@ impl Probe {
             // Already gone with its cgroup is the common case.
             let _ = self.watched.remove(&cgroup.0);
         }
-        self.raise_generation();
+        self.raise_changes();
+        self.release(row);
+    }
+
+    /// Empties a row and makes it free again.
+    pub(super) fn release(&mut self, row: Row) {
+        // Before the counters, so that an agent that takes over in between does not subtract from nothing.
+        self.forget_counted(row);
         let ports: Vec<ListenerKey> = self
             .listeners
             .keys()
@@ -219,8 +272,14 @@ impl Probe {
     }
 
     /// Tells the programs that what they remember of `WATCHED` may be outdated.
-    fn raise_generation(&mut self) {
-        self.told.generation = self.told.generation.wrapping_add(1);
+    pub(super) fn raise_changes(&mut self) {
+        self.told.changes = self.told.changes.wrapping_add(1);
+        self.tell();
+    }
+
+    /// Says that all windows were closed at `end`.
+    pub fn windows_closed(&mut self, end: Moment) {
+        self.told.window_ns = end.0;
         self.tell();
     }
 

@@ -26,7 +26,7 @@ pub fn cgroup_mkdir(ctx: BtfTracePointContext) -> i32 {
     let path: *const u8 = ctx.arg(1);
     // SAFETY: typed argument, offsets from BTF.
     unsafe {
-        if !on_v2(group) {
+        if watch::control().is_none() || !on_v2(group) {
             return 0;
         }
         let id = id_of(group);
@@ -55,7 +55,7 @@ pub fn cgroup_rmdir(ctx: BtfTracePointContext) -> i32 {
     let path: *const u8 = ctx.arg(1);
     // SAFETY: typed argument, offsets from BTF.
     unsafe {
-        if !on_v2(group) {
+        if watch::control().is_none() || !on_v2(group) {
             return 0;
         }
         let id = id_of(group);

@@ -12,7 +12,7 @@ use picket_ebpf::{ListenerKey, PeerBytes, PeerKey, Slot};
 
 use super::{
     fields::{self, direct, peek},
-    maps::{CONTROL, LISTENER},
+    maps::LISTENER,
     network::{AF_INET, mapped},
     peers,
     traffic::{Packet, TCP},
@@ -37,8 +37,8 @@ const SOCK_DONE: u64 = 1 << 1;
 pub struct Flow {
     container: u64,
     row: u32,
-    /// `Control::generation` at which `row` was right.
-    generation: u32,
+    /// `Control::changes` at which `row` was right.
+    changes: u32,
     /// When its bytes were last added to its peer's.
     settled: u64,
     /// How much the server had received when it last began to answer.
@@ -71,9 +71,9 @@ pub fn carrier(packet: &Packet) -> Option<Carrier> {
             return None;
         }
         // Read before `WATCHED`, so that a change in between shows at the next packet.
-        let generation = CONTROL.get(0)?.generation;
+        let changes = watch::control()?.changes;
         let flow = remembered(sock, 0);
-        if !flow.is_null() && (*flow).generation == generation {
+        if !flow.is_null() && (*flow).changes == changes {
             let slot = Slot {
                 row: (*flow).row,
                 _pad: 0,
@@ -91,7 +91,7 @@ pub fn carrier(packet: &Packet) -> Option<Carrier> {
         if !flow.is_null() {
             (*flow).container = slot.container;
             (*flow).row = slot.row;
-            (*flow).generation = generation;
+            (*flow).changes = changes;
         }
         Some(Carrier { slot, sock, flow })
     }
@@ -266,9 +266,7 @@ unsafe fn remembered(sock: *mut bpf_sock, flags: u64) -> *mut Flow {
 #[inline(always)]
 unsafe fn is_current(flow: *mut Flow) -> bool {
     // SAFETY: storage of a socket, not null.
-    CONTROL
-        .get(0)
-        .is_some_and(|control| control.generation == unsafe { (*flow).generation })
+    watch::control().is_some_and(|control| control.changes == unsafe { (*flow).changes })
 }
 
 #[inline(always)]

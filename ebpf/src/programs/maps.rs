@@ -6,7 +6,7 @@ use aya_ebpf::{
 };
 use picket_ebpf::{
     ALERTS_BYTES, Control, EVENTS_BYTES, FILE_CLASSES, FileKey, KNOWN_FILES, LISTENERS,
-    ListenerKey, ROWS, Row, SEEN, SeenKey, Slot, Used, WATCHED as WATCHED_ENTRIES, lost,
+    ListenerKey, ROWS, Row, SEEN, SeenKey, Slot, Taken, Used, WATCHED as WATCHED_ENTRIES, lost,
 };
 
 /// Counters of the watched containers, by row. Written here, read by the agent. A new container without a free row
@@ -49,6 +49,11 @@ pub static LISTENER: HashMap<ListenerKey, u8> = HashMap::with_max_entries(LISTEN
 /// What the agent tells the programs. Written by the agent alone.
 #[map]
 pub static CONTROL: Array<Control> = Array::with_max_entries(1, 0);
+
+/// What an agent has counted of each row's container. No program looks at it: the agent keeps it here so that the next
+/// one finds it.
+#[map]
+pub static TAKEN: Array<Taken> = Array::with_max_entries(ROWS, 0);
 
 /// Rare security events to the agent, apart from what a flood of ordinary ones could fill. When full, or when the
 /// container has used up its share, the event is dropped and counted in `LOST` and in its container's row.

@@ -1,6 +1,7 @@
 //! Which watched container a task belongs to.
 
 use aya_ebpf::{
+    Global,
     helpers::{
         bpf_get_current_cgroup_id,
         generated::{bpf_get_current_task, bpf_get_current_task_btf},
@@ -8,7 +9,7 @@ use aya_ebpf::{
     macros::map,
     maps::PerCpuArray,
 };
-use picket_ebpf::Slot;
+use picket_ebpf::{Control, Slot};
 
 use super::{
     fields::{self, direct, peek},
@@ -36,7 +37,18 @@ struct Latest {
     cgroup: u64,
     container: u64,
     row: u32,
-    generation: u32,
+    changes: u32,
+}
+
+/// Generation of these programs.
+#[unsafe(no_mangle)]
+static GENERATION: Global<u32> = Global::new(0);
+
+/// What the agent tells, `None` where another generation of programs counts. To be asked before anything is done.
+#[inline(always)]
+pub fn control() -> Option<&'static Control> {
+    let control = CONTROL.get(0)?;
+    (control.active == GENERATION.load()).then_some(control)
 }
 
 /// `Latest::row` of a cgroup that is not watched.
@@ -76,6 +88,7 @@ pub fn of_task(task: *const u8) -> Option<Slot> {
 /// The watched container of a cgroup.
 #[inline(always)]
 pub fn by_cgroup(id: u64) -> Option<Slot> {
+    control()?;
     // SAFETY: copied at once, before the entry could be reused.
     unsafe { WATCHED.get(id).copied() }
 }
@@ -118,14 +131,14 @@ pub fn of_socket(sock: *const u8) -> Option<Slot> {
 #[inline(always)]
 fn recalled(asker: Asker, cgroup: u64) -> Option<Slot> {
     // Read before `WATCHED`, so that a change in between shows at the next call.
-    let generation = CONTROL.get(0)?.generation;
+    let changes = control()?.changes;
     let latest = LATEST.get_ptr_mut(asker as u32)?;
     // SAFETY: this CPU's own value.
     unsafe {
-        if (*latest).cgroup != cgroup || (*latest).generation != generation {
+        if (*latest).cgroup != cgroup || (*latest).changes != changes {
             let slot = by_cgroup(cgroup);
             (*latest).cgroup = cgroup;
-            (*latest).generation = generation;
+            (*latest).changes = changes;
             (*latest).row = slot.map_or(UNWATCHED, |slot| slot.row);
             (*latest).container = slot.map_or(0, |slot| slot.container);
         }

@@ -150,6 +150,11 @@ pub(super) const DEGRADED: Family = family(
     "What the agent goes on without: 1 while it is missing.",
     &["what"],
 );
+pub(super) const RESTART_GAP: Family = family(
+    "picket_restart_gap_seconds",
+    "Time from the last window of the agent before to the first of this one; 0 where there was none.",
+    &[],
+);
 pub(super) const BUILD_INFO: Family = family(
     "picket_build_info",
     "Version of the agent; always 1.",
@@ -240,4 +245,11 @@ pub(super) const AGENT_LOSSES: [&str; 3] = ["queue", "decode", "recursion"];
 pub(super) const SINKS: [&str; 1] = ["log"];
 
 /// What the agent can go on without, at 0 from the start.
-pub(super) const DEGRADABLE: [&str; 5] = ["probe", "network", "capability", "docker", "state_dir"];
+pub(super) const DEGRADABLE: [&str; 6] = [
+    "probe",
+    "network",
+    "capability",
+    "docker",
+    "state_dir",
+    "pin",
+];
