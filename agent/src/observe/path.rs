@@ -60,6 +60,12 @@ const VOLATILE_TREES: &[&str] = &[
 #[must_use]
 pub fn generalise(path: &str, access: Access) -> String {
     if access == Access::Read
+        && let Some(tree) = path.strip_suffix("/**")
+    {
+        // Folded already: the tree's own name, generalised, need no longer tell that it is one.
+        return bounded(format!("{}/**", components(tree)));
+    }
+    if access == Access::Read
         && !is_cut(path)
         && let Some(tree) = folded_tree(path)
     {

@@ -50,8 +50,20 @@ fn registered(labels: &[&str]) -> usize {
     }
 }
 
-/// The label with its machine-made parts replaced.
+/// The label with its machine-made parts replaced. Replacing one can lay open another; each round leaves fewer
+/// characters that are no star, so this ends.
 fn fold(label: &str) -> String {
+    let mut current = label.to_owned();
+    loop {
+        let next = fold_once(&current);
+        if next == current {
+            return current;
+        }
+        current = next;
+    }
+}
+
+fn fold_once(label: &str) -> String {
     let mut out = String::with_capacity(label.len());
     let mut after_random = false;
     for (position, piece) in label.split('-').enumerate() {
