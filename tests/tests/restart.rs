@@ -83,6 +83,10 @@ fn signal(container: &Container, name: &str) -> Result<()> {
     fs::write(&path, "").with_context(|| format!("cannot write {path}"))
 }
 
+/// Programs that run while one agent's programs take over from the other's, some before and some after; slowly, so that they
+/// stay within the share of the ring that a container has while no agent runs.
+const RUNS_DURING: u64 = 60;
+
 fn hand_over(place: &mut Place, end: impl Fn(&mut Agent) -> Result<()>) -> Result<()> {
     place.home()?;
     let (_image, worker) = place.container(
@@ -93,7 +97,9 @@ fn hand_over(place: &mut Place, end: impl Fn(&mut Agent) -> Result<()>) -> Resul
              await before; sync; sync; sync; /bin/uname; \
              await between; for i in $(seq 7); do sync; done; \
              for i in $(seq 20); do echo $i >/srv/file-$i; /srv/program-$i; done; \
-             >/tmp/worked; while :; do usleep 20000; done"
+             >/tmp/worked; \
+             await during; for i in $(seq {RUNS_DURING}); do /bin/arch; usleep 50000; done; \
+             /bin/whoami; while :; do usleep 20000; done"
         ),
     )?;
     let home = place.latest.as_ref().context("no home")?;
@@ -117,8 +123,10 @@ fn hand_over(place: &mut Place, end: impl Fn(&mut Agent) -> Result<()>) -> Resul
 
     // A fresh memory, so that what was learned before is news again, with its count.
     fs::remove_dir_all(home.state())?;
+    signal(&worker, "during")?;
     let agent = Agent::start(home)?;
     agent.await_evidence(&worker.name, "executable", |it| it.tells_of("program-20"))?;
+    agent.await_evidence(&worker.name, "executable", |it| it.tells_of("whoami"))?;
     let syncs = agent.await_evidence(&worker.name, "syscall", |it| it.fact == "sync")?;
     ensure!(syncs.raw == "sync: 7 calls, 0 errors", "{syncs:?}");
     agent.await_evidence(&born.name, "executable", |it| it.tells_of("whoami"))?;
@@ -126,7 +134,7 @@ fn hand_over(place: &mut Place, end: impl Fn(&mut Agent) -> Result<()>) -> Resul
     agent.await_windows(2)?;
     let known = agent.container(&worker.name)?;
     // The mark that the work is done is a file too.
-    for (kind, count) in [("exec", 20), ("open", 21)] {
+    for (kind, count) in [("exec", 20 + RUNS_DURING + 1), ("open", 21)] {
         ensure!(known["events"][kind] == count, "{kind}: {known:#}");
     }
     ensure!(known["events_lost"] == 0, "{known:#}");

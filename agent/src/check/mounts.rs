@@ -55,7 +55,7 @@ fn bpffs(mount: Option<PathBuf>) -> Line {
         Some(path) => Line::ok(what, path.display().to_string()),
         None => Line::ok(
             what,
-            "not mounted; without it a restart of the agent has a short blind gap (mount -t bpf bpf /sys/fs/bpf)",
+            "not mounted; the agent mounts it at /sys/fs/bpf, or leaves a blind gap at each restart where it cannot",
         ),
     }
 }
