@@ -18,6 +18,7 @@ pub mod process;
 pub mod recent;
 pub mod redact;
 pub mod resources;
+pub mod socket;
 pub mod syscall;
 pub mod tls;
 pub mod window;

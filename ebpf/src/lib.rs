@@ -218,6 +218,12 @@ pub const SEEN_FILE: u64 = 1;
 pub const SEEN_PEER: u64 = 2;
 /// [`SeenKey::kind`]: a privileged call; `what` is number, result, first argument.
 pub const SEEN_PRIVILEGED: u64 = 3;
+/// [`SeenKey::kind`]: how connecting to a peer ended; `what` is as for [`SEEN_PEER`], with the errno.
+pub const SEEN_OUTCOME: u64 = 4;
+/// [`SeenKey::kind`]: a local address bound; `what` is as for [`SEEN_PEER`].
+pub const SEEN_BIND: u64 = 5;
+/// [`SeenKey::kind`]: a kind of socket; `what` is domain and type, protocol, result.
+pub const SEEN_SOCKET: u64 = 6;
 
 /// Bytes of a name that [`NameKey`] holds. Longer names are reported each time.
 pub const NAME_KEY_BYTES: usize = 120;
@@ -595,6 +601,19 @@ pub const CALL_AT: u32 = 16;
 pub const CALL_TEXTS: u32 = 32;
 /// The call is privileged, and its first argument points to a structure that begins with flags, which stand in its place.
 pub const CALL_STRUCT: u32 = 64;
+/// The call asks for a socket.
+pub const CALL_SOCKET: u32 = 128;
+/// The call gives a socket an address by its second and third argument.
+pub const CALL_ADDRESS: u32 = 256;
+/// As [`CALL_ADDRESS`], and the address is a peer's.
+pub const CALL_CONNECTS: u32 = 512;
+/// The call sends to an address by its fifth and sixth argument, if it has one.
+pub const CALL_SENDS: u32 = 1024;
+/// The call does to a descriptor what its second argument says.
+pub const CALL_COMMANDS: u32 = 2048;
+/// The call is about sockets.
+pub const CALL_ABOUT_SOCKETS: u32 =
+    CALL_SOCKET | CALL_ADDRESS | CALL_CONNECTS | CALL_SENDS | CALL_COMMANDS;
 
 const _: () = assert!(
     size_of::<Row>() == 56 + 4 * lost::ROOM + 16 * file_class::COUNT + 4 * URING_OPS + 8 * CALLS

@@ -10,10 +10,12 @@ mod flows;
 mod maps;
 mod names;
 mod network;
+mod outcomes;
 mod paths;
 mod peers;
 mod privileged;
 mod processes;
+mod sockets;
 mod traffic;
 mod watch;
 

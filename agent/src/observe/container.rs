@@ -9,9 +9,10 @@ mod processes;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 use super::dns::{Question, Resolutions};
-use super::event::{Action, Event, Moment};
+use super::event::{Action, Event, Moment, Protocol};
 use super::fact::{Fact, Family, Marks, Origin, Phase, Sighting};
 use super::features;
 use super::phase::PhaseTracker;
@@ -36,6 +37,8 @@ pub struct Observer {
     resolutions: Resolutions,
     /// Sightings of questions whose answers are not there yet.
     questions: Recent<Question, Sighting>,
+    /// Who was last reported for contacting a peer.
+    contacts: Recent<(Protocol, SocketAddr), (u32, Origin)>,
     setup_events: u64,
     epoch: u64,
 }
@@ -64,6 +67,7 @@ impl Observer {
             reported_calls: BTreeSet::new(),
             resolutions: Resolutions::default(),
             questions: Recent::new(names::MAX_WAITING),
+            contacts: Recent::new(network::MAX_CONTACTS),
             setup_events: 0,
             epoch: 0,
         }

@@ -85,17 +85,36 @@ pub fn peer(protocol: Protocol, address: SocketAddr, name: Option<&str>) -> Endp
 /// that the system picks one: an unknown port open to the outside is news.
 #[must_use]
 pub fn listener(local: SocketAddr) -> Endpoint {
+    own(Protocol::Tcp, local)
+}
+
+/// The comparable form of an address that a socket was bound to: `udp *:5353`, `bind tcp *:8000`. Binding makes a server
+/// of a UDP socket, but not of a TCP socket. Port 0 is one that the system picks.
+#[must_use]
+pub fn bound(protocol: Protocol, local: SocketAddr) -> Endpoint {
+    let mut endpoint = own(protocol, local);
+    if protocol == Protocol::Tcp {
+        endpoint.value.insert_str(0, "bind ");
+    }
+    endpoint
+}
+
+fn own(protocol: Protocol, local: SocketAddr) -> Endpoint {
     let (ip, port) = (local.ip().to_canonical(), local.port());
-    let value = if !ip.is_loopback() {
-        format!("tcp *:{port}")
-    } else if port >= FIRST_EPHEMERAL_PORT {
-        format!("tcp {}:*", bracketed(ip))
+    let protocol = protocol_name(protocol);
+    let shown = if port == 0 || (ip.is_loopback() && port >= FIRST_EPHEMERAL_PORT) {
+        "*".to_owned()
     } else {
-        format!("tcp {}", SocketAddr::new(ip, port))
+        port.to_string()
+    };
+    let value = if ip.is_loopback() {
+        format!("{protocol} {}:{shown}", bracketed(ip))
+    } else {
+        format!("{protocol} *:{shown}")
     };
     Endpoint {
         value,
-        raw: format!("tcp {}", SocketAddr::new(ip, port)),
+        raw: format!("{protocol} {}", SocketAddr::new(ip, port)),
         metadata: false,
         loopback: ip.is_loopback(),
     }
@@ -225,6 +244,20 @@ mod tests {
             ("[::1]:45123", "tcp [::1]:*"),
         ] {
             assert_eq!(listener(address.parse().unwrap()).value, value);
+        }
+    }
+
+    #[test]
+    fn bound_addresses_have_one_form() {
+        for (protocol, address, value) in [
+            (Protocol::Udp, "0.0.0.0:5353", "udp *:5353"),
+            (Protocol::Udp, "[fd00::7]:5353", "udp *:5353"),
+            (Protocol::Udp, "0.0.0.0:0", "udp *:*"),
+            (Protocol::Udp, "127.0.0.1:0", "udp 127.0.0.1:*"),
+            (Protocol::Tcp, "0.0.0.0:8000", "bind tcp *:8000"),
+            (Protocol::Tcp, "10.0.0.7:0", "bind tcp *:*"),
+        ] {
+            assert_eq!(bound(protocol, address.parse().unwrap()).value, value);
         }
     }
 

@@ -1,8 +1,8 @@
 //! Which system calls the probe looks at more closely than counting.
 
 use picket_ebpf::{
-    CALL_AT, CALL_DUPLICATES, CALL_EXECS, CALL_OPENS, CALL_PRIVILEGED, CALL_STRUCT, CALL_TEXTS,
-    CALLS,
+    CALL_ADDRESS, CALL_AT, CALL_COMMANDS, CALL_CONNECTS, CALL_DUPLICATES, CALL_EXECS, CALL_OPENS,
+    CALL_PRIVILEGED, CALL_SENDS, CALL_SOCKET, CALL_STRUCT, CALL_TEXTS, CALLS,
 };
 
 const OPENS: &[libc::c_long] = &[
@@ -21,6 +21,9 @@ const DUPLICATES: &[libc::c_long] = &[
     libc::SYS_dup2,
     libc::SYS_dup3,
 ];
+
+/// They may take one of the standard streams that was closed.
+const ACCEPTS: &[libc::c_long] = &[libc::SYS_accept, libc::SYS_accept4];
 
 const EXECS: &[libc::c_long] = &[libc::SYS_execve, libc::SYS_execveat];
 
@@ -86,6 +89,12 @@ pub fn flags() -> [u32; CALLS] {
         (PRIVILEGED_TEXTS, CALL_PRIVILEGED | CALL_TEXTS),
         (PRIVILEGED_STRUCT, CALL_PRIVILEGED | CALL_STRUCT),
         (DUPLICATES, CALL_DUPLICATES),
+        (ACCEPTS, CALL_DUPLICATES),
+        (&[libc::SYS_fcntl], CALL_COMMANDS),
+        (&[libc::SYS_socket], CALL_SOCKET),
+        (&[libc::SYS_bind], CALL_ADDRESS),
+        (&[libc::SYS_connect], CALL_CONNECTS),
+        (&[libc::SYS_sendto], CALL_SENDS),
         (OPENS, CALL_OPENS),
         (EXECS, CALL_EXECS),
         (AT, CALL_AT),
@@ -116,6 +125,8 @@ mod tests {
         assert_eq!(flags[libc::SYS_dup3 as usize], CALL_DUPLICATES);
         assert_eq!(flags[libc::SYS_execve as usize], CALL_EXECS);
         assert_eq!(flags[libc::SYS_execveat as usize], CALL_EXECS | CALL_AT);
+        assert_eq!(flags[libc::SYS_accept4 as usize], CALL_DUPLICATES);
+        assert_eq!(flags[libc::SYS_connect as usize], CALL_CONNECTS);
         assert_eq!(flags[libc::SYS_read as usize], 0);
     }
 }

@@ -67,6 +67,13 @@ const REQUIRED: &[Field] = &[
     ("SOCK_DADDR", "sock", "__sk_common.skc_daddr"),
     ("SOCK_V6_DADDR", "sock", "__sk_common.skc_v6_daddr"),
     ("SOCK_DPORT", "sock", "__sk_common.skc_dport"),
+    ("SOCK_PROTOCOL", "sock", "sk_protocol"),
+    ("SOCK_ERR", "sock", "sk_err"),
+    ("SOCK_OWNED", "sock", "sk_lock.owned"),
+    ("TCP_WRITE_SEQ", "tcp_sock", "write_seq"),
+    ("TCP_SRTT_US", "tcp_sock", "srtt_us"),
+    ("TCP_TOTAL_RETRANS", "tcp_sock", "total_retrans"),
+    ("TCP_RETRANS_STAMP", "tcp_sock", "retrans_stamp"),
     ("TCP_BYTES_RECEIVED", "tcp_sock", "bytes_received"),
     ("TCP_BYTES_SENT", "tcp_sock", "bytes_sent"),
     ("TCP_BYTES_RETRANS", "tcp_sock", "bytes_retrans"),
@@ -83,14 +90,18 @@ const REGISTERS: &[(&str, &str, u64)] = &[
     ("REGS_ARG0", "di", 0),
     ("REGS_ARG1", "si", 0),
     ("REGS_ARG2", "dx", 0),
+    ("REGS_ARG4", "r8", 0),
+    ("REGS_ARG5", "r9", 0),
 ];
-/// arm64 overwrites x0 with the result and keeps the argument in `orig_x0`; x1 and x2 stay in `regs`.
+/// arm64 overwrites x0 with the result and keeps the argument in `orig_x0`; the others stay in `regs`.
 #[cfg(target_arch = "aarch64")]
 const REGISTERS: &[(&str, &str, u64)] = &[
     ("REGS_CALL", "syscallno", 0),
     ("REGS_ARG0", "orig_x0", 0),
     ("REGS_ARG1", "regs", 8),
     ("REGS_ARG2", "regs", 16),
+    ("REGS_ARG4", "regs", 32),
+    ("REGS_ARG5", "regs", 40),
 ];
 
 /// x86's `TS_COMPAT` in `thread_info.status` (`arch/x86/include/asm/thread_info.h`). On arm64 a 32-bit call comes from

@@ -82,13 +82,15 @@ pub const PROGRAMS: &[Program] = &[
     row("sched_process_exec", Tracepoint("sched_process_exec"), Essential, "programs started: path, arguments, user, parent", "no evidence of processes"),
     row("sched_process_exit", Tracepoint("sched_process_exit"), System, "the end of processes", "ended processes are forgotten only when the table of processes is full"),
     row("sys_exit", Tracepoint("sys_exit"), Essential, "system calls and their errors, opened files, privileged calls, sockets on standard streams", "no evidence of system calls and files"),
-    row("inet_sock_set_state", Tracepoint("inet_sock_set_state"), Network, "listening ports, accepted connections", "requests are not counted, and learning that waits for them does not end"),
+    row("inet_sock_set_state", Tracepoint("inet_sock_set_state"), Network, "listening ports, accepted connections, how connects end, the last bytes of a connection", "requests are not counted, and learning that waits for them does not end"),
     row("connect4", Socket("connect4"), Network, "IPv4 peers contacted", "no evidence of IPv4 connections"),
     row("connect6", Socket("connect6"), Network, "IPv6 peers contacted", "no evidence of IPv6 connections"),
+    row("bind4", Socket("bind4"), Network, "IPv4 addresses bound", "of IPv4 servers only TCP listeners are seen"),
+    row("bind6", Socket("bind6"), Network, "IPv6 addresses bound", "of IPv6 servers only TCP listeners are seen"),
     row("sendmsg4", Socket("sendmsg4"), Network, "IPv4 peers of unconnected datagrams", "only connected IPv4 sockets are seen"),
     row("sendmsg6", Socket("sendmsg6"), Network, "IPv6 peers of unconnected datagrams", "only connected IPv6 sockets are seen"),
-    row("skb_ingress", Ingress, Network, "bytes and packets received, requests", "nothing received is counted, and learning that waits for requests does not end"),
-    row("skb_egress", Egress, Network, "bytes and packets sent, requests", "nothing sent is counted, and learning that waits for requests does not end"),
+    row("skb_ingress", Ingress, Network, "bytes and packets received, also by peer", "nothing received is counted"),
+    row("skb_egress", Egress, Network, "bytes and packets sent, also by peer; requests", "nothing sent is counted, and learning that waits for requests does not end"),
 ];
 
 /// The table's row of a program.

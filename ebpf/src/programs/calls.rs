@@ -4,8 +4,8 @@
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use picket_ebpf::{
-    CALL_AT, CALL_COMPAT, CALL_DUPLICATES, CALL_EXECS, CALL_OPENS, CALL_PRIVILEGED, CALLS, Slot,
-    cell,
+    CALL_ABOUT_SOCKETS, CALL_AT, CALL_COMPAT, CALL_DUPLICATES, CALL_EXECS, CALL_OPENS,
+    CALL_PRIVILEGED, CALLS, Slot, cell,
 };
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     files,
     maps::ROW,
     names::{self, Named},
-    privileged, watch,
+    privileged, sockets, watch,
 };
 
 /// `include/trace/events/syscalls.h`: `TP_PROTO(struct pt_regs *regs, long ret)`.
@@ -74,6 +74,9 @@ unsafe fn noteworthy(
     } else if flags & CALL_PRIVILEGED != 0 {
         // SAFETY: as in the caller.
         privileged::made(slot, flags, number, result, unsafe { arguments(registers) });
+    } else if flags & CALL_ABOUT_SOCKETS != 0 {
+        // SAFETY: as in the caller.
+        unsafe { sockets::called(slot, flags, number, result, registers) };
     } else if flags & CALL_EXECS != 0 && result < 0 {
         // SAFETY: as in the caller.
         let [first, second, _] = unsafe { arguments(registers) };

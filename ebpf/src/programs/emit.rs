@@ -149,6 +149,19 @@ pub unsafe fn write_header(header: *mut Header, kind: u32, cgroup: u64) {
     }
 }
 
+/// Makes an event nobody's: who was running when it came did not cause it.
+///
+/// # Safety
+///
+/// `header` points into reserved ring memory or a map value.
+#[inline(always)]
+pub unsafe fn by_nobody(header: *mut Header) {
+    unsafe {
+        (&raw mut (*header).pid).write(0);
+        (&raw mut (*header).comm).write([0; 16]);
+    }
+}
+
 /// The key of a thing that is new for the container in its epoch, `None` for a known one. It is remembered; should its
 /// event not be delivered, [`forget`] it, so that it is reported when it comes again.
 #[inline(always)]

@@ -83,6 +83,12 @@ offsets! {
     SOCK_DADDR: "sock.__sk_common.skc_daddr",
     SOCK_V6_DADDR: "sock.__sk_common.skc_v6_daddr",
     SOCK_DPORT: "sock.__sk_common.skc_dport",
+    SOCK_ERR: "sock.sk_err",
+    SOCK_OWNED: "sock.sk_lock.owned",
+    TCP_WRITE_SEQ: "tcp_sock.write_seq",
+    TCP_SRTT_US: "tcp_sock.srtt_us",
+    TCP_TOTAL_RETRANS: "tcp_sock.total_retrans",
+    TCP_RETRANS_STAMP: "tcp_sock.retrans_stamp",
     TCP_BYTES_RECEIVED: "tcp_sock.bytes_received",
     TCP_BYTES_SENT: "tcp_sock.bytes_sent",
     TCP_BYTES_RETRANS: "tcp_sock.bytes_retrans",
@@ -92,6 +98,8 @@ offsets! {
     REGS_ARG0: "pt_regs: first argument as it was at entry",
     REGS_ARG1: "pt_regs: second argument",
     REGS_ARG2: "pt_regs: third argument",
+    REGS_ARG4: "pt_regs: fifth argument",
+    REGS_ARG5: "pt_regs: sixth argument",
 }
 
 /// Flags by system call number: `CALL_OPENS` and its siblings.

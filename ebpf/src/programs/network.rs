@@ -1,11 +1,13 @@
-//! Network: peers contacted, ports listened on, connections accepted, bytes and request turns.
+//! Network: peers contacted, addresses bound, ports listened on, connections and their states.
 
 use aya_ebpf::{
     bindings::bpf_sock_addr,
     macros::{btf_tracepoint, cgroup_sock_addr},
     programs::{BtfTracePointContext, SockAddrContext},
 };
-use picket_ebpf::{ConnectEvent, ListenEvent, ListenerKey, SEEN_PEER, Slot, kind, lost};
+use picket_ebpf::{
+    BindEvent, ConnectEvent, ListenEvent, ListenerKey, SEEN_BIND, SEEN_PEER, Slot, kind, lost,
+};
 
 use super::{
     emit::{self, Ring},
@@ -13,69 +15,110 @@ use super::{
     fields::{direct, peek},
     flows,
     maps::{LISTENER, ROW},
-    watch,
+    outcomes, watch,
 };
 
 /// A cgroup program's "let it pass". Picket never blocks.
 pub const PASS: i32 = 1;
 
 pub const AF_INET: u16 = 2;
-const AF_INET6: u16 = 10;
+pub const AF_INET6: u16 = 10;
 /// `include/net/tcp_states.h`.
 const TCP_ESTABLISHED: i32 = 1;
+const TCP_SYN_SENT: i32 = 2;
 const TCP_SYN_RECV: i32 = 3;
 const TCP_CLOSE: i32 = 7;
 const TCP_LISTEN: i32 = 10;
 
 #[cgroup_sock_addr(connect4)]
 pub fn connect4(ctx: SockAddrContext) -> i32 {
-    contacted_v4(ctx.sock_addr);
+    contacted(address_v4(ctx.sock_addr));
     PASS
 }
 
 #[cgroup_sock_addr(connect6)]
 pub fn connect6(ctx: SockAddrContext) -> i32 {
-    contacted_v6(ctx.sock_addr);
+    contacted(address_v6(ctx.sock_addr));
     PASS
 }
 
 /// Datagrams of unconnected sockets never pass `connect`.
 #[cgroup_sock_addr(sendmsg4)]
 pub fn sendmsg4(ctx: SockAddrContext) -> i32 {
-    contacted_v4(ctx.sock_addr);
+    contacted(address_v4(ctx.sock_addr));
     PASS
 }
 
 #[cgroup_sock_addr(sendmsg6)]
 pub fn sendmsg6(ctx: SockAddrContext) -> i32 {
-    contacted_v6(ctx.sock_addr);
+    contacted(address_v6(ctx.sock_addr));
     PASS
 }
 
+/// What `bind` asks for: the address as the kernel took it from the caller, whether or not it can be had. Port 0 has the
+/// kernel choose.
+#[cgroup_sock_addr(bind4)]
+pub fn bind4(ctx: SockAddrContext) -> i32 {
+    bound(address_v4(ctx.sock_addr));
+    PASS
+}
+
+#[cgroup_sock_addr(bind6)]
+pub fn bind6(ctx: SockAddrContext) -> i32 {
+    bound(address_v6(ctx.sock_addr));
+    PASS
+}
+
+/// An address that a socket is to be connected or bound to.
+#[derive(Clone, Copy)]
+struct Address {
+    /// In network byte order; IPv4 in the first four bytes.
+    address: [u64; 2],
+    port: u16,
+    protocol: u8,
+    version: u8,
+}
+
+impl Address {
+    #[inline(always)]
+    fn key(&self) -> [u64; 3] {
+        let [low, high] = self.address;
+        let rest =
+            u64::from(self.port) | u64::from(self.protocol) << 16 | u64::from(self.version) << 24;
+        [low, high, rest]
+    }
+}
+
 #[inline(always)]
-fn contacted_v4(ctx: *mut bpf_sock_addr) {
+fn address_v4(ctx: *mut bpf_sock_addr) -> Address {
     // SAFETY: the program's context; the verifier checks each field.
-    let (address, port, protocol) = unsafe { ((*ctx).user_ip4, (*ctx).user_port, (*ctx).protocol) };
-    contacted([address, 0, 0, 0], port, protocol, 4);
+    unsafe {
+        Address {
+            address: [u64::from((*ctx).user_ip4), 0],
+            port: u16::from_be((*ctx).user_port as u16),
+            protocol: (*ctx).protocol as u8,
+            version: 4,
+        }
+    }
 }
 
 #[inline(always)]
-fn contacted_v6(ctx: *mut bpf_sock_addr) {
+fn address_v6(ctx: *mut bpf_sock_addr) -> Address {
     // SAFETY: as above; word by word, as the verifier wants it.
-    let (address, port, protocol) = unsafe {
+    unsafe {
         let from = &raw const (*ctx).user_ip6;
-        let word = |index: usize| from.cast::<u32>().add(index).read_volatile();
-        (
-            [word(0), word(1), word(2), word(3)],
-            (*ctx).user_port,
-            (*ctx).protocol,
-        )
-    };
-    contacted(address, port, protocol, 6);
+        let word = |index: usize| u64::from(from.cast::<u32>().add(index).read_volatile());
+        Address {
+            address: [word(0) | word(1) << 32, word(2) | word(3) << 32],
+            port: u16::from_be((*ctx).user_port as u16),
+            protocol: (*ctx).protocol as u8,
+            version: 6,
+        }
+    }
 }
 
 #[inline(always)]
-fn contacted(address: [u32; 4], port_be: u32, protocol: u32, version: u8) {
+fn contacted(peer: Address) {
     let Some(slot) = watch::of_current() else {
         return;
     };
@@ -83,11 +126,8 @@ fn contacted(address: [u32; 4], port_be: u32, protocol: u32, version: u8) {
         // SAFETY: this CPU's own value.
         unsafe { (*row).connects = (*row).connects.wrapping_add(1) };
     }
-    let port = u16::from_be(port_be as u16);
-    let low = u64::from(address[0]) | u64::from(address[1]) << 32;
-    let high = u64::from(address[2]) | u64::from(address[3]) << 32;
-    let rest = u64::from(port) | u64::from(protocol as u8) << 16 | u64::from(version) << 24;
-    let Some(key) = emit::first_time(slot, SEEN_PEER, [low, high, rest]) else {
+    let [low, high, _] = peer.key();
+    let Some(key) = emit::first_time(slot, SEEN_PEER, peer.key()) else {
         return;
     };
     let Some(mut entry) = emit::reserve::<ConnectEvent>(slot.row, Ring::Alerts) else {
@@ -101,9 +141,37 @@ fn contacted(address: [u32; 4], port_be: u32, protocol: u32, version: u8) {
         let to = (&raw mut (*event).address).cast::<u64>();
         to.write(low);
         to.add(1).write(high);
-        (&raw mut (*event).port).write(port);
-        (&raw mut (*event).protocol).write(protocol as u8);
-        (&raw mut (*event).version).write(version);
+        (&raw mut (*event).port).write(peer.port);
+        (&raw mut (*event).protocol).write(peer.protocol);
+        (&raw mut (*event).version).write(peer.version);
+        (&raw mut (*event)._pad).write(0);
+    }
+    entry.submit(emit::wake_flags(true));
+}
+
+#[inline(always)]
+fn bound(local: Address) {
+    let Some(slot) = watch::of_current() else {
+        return;
+    };
+    let [low, high, _] = local.key();
+    let Some(key) = emit::first_time(slot, SEEN_BIND, local.key()) else {
+        return;
+    };
+    let Some(mut entry) = emit::reserve::<BindEvent>(slot.row, Ring::Alerts) else {
+        emit::forget(&key);
+        return;
+    };
+    // SAFETY: reserved ring memory; every field is written.
+    unsafe {
+        let event = entry.as_mut_ptr();
+        emit::write_header(&raw mut (*event).header, kind::BIND, slot.container);
+        let to = (&raw mut (*event).address).cast::<u64>();
+        to.write(low);
+        to.add(1).write(high);
+        (&raw mut (*event).port).write(local.port);
+        (&raw mut (*event).version).write(local.version);
+        (&raw mut (*event).protocol).write(local.protocol);
         (&raw mut (*event)._pad).write(0);
     }
     entry.submit(emit::wake_flags(true));
@@ -134,6 +202,8 @@ pub fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
                 unsafe { (*row).accepted = (*row).accepted.wrapping_add(1) };
             }
         }
+        (TCP_SYN_SENT, TCP_ESTABLISHED) => outcomes::of_socket(sock, true),
+        (TCP_SYN_SENT, TCP_CLOSE) => outcomes::of_socket(sock, false),
         (_, TCP_CLOSE) => flows::ended(sock),
         _ => {}
     }

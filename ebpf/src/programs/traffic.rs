@@ -12,7 +12,7 @@ use super::{
 
 /// `include/uapi/linux/in.h`.
 pub const TCP: u8 = 6;
-const UDP: u8 = 17;
+pub const UDP: u8 = 17;
 
 /// Flags of a TCP header (RFC 9293, 3.1).
 const FIN_SYN_RST: u8 = 0b0111;
