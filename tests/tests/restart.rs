@@ -27,6 +27,7 @@ fn main() -> ExitCode {
             "nothing_is_lost_or_counted_twice_when_the_agent_is_killed",
             |place| hand_over(place, Agent::kill),
         )
+        .test("a_flood_costs_its_maker_and_not_its_neighbour", flood)
         .test("without_pins_nothing_is_left_behind", unpinned)
         .test("what_is_left_behind_can_be_removed", unpin)
         .test("maps_of_another_shape_are_replaced", another_shape)
@@ -78,9 +79,21 @@ const AWAIT: &str = "await() { while [ ! -e /tmp/$1 ]; do usleep 20000; done; }"
 
 /// Makes `/tmp/<name>` in a container without running anything there.
 fn signal(container: &Container, name: &str) -> Result<()> {
-    let pid = container.inspect("{{.State.Pid}}")?;
-    let path = format!("/proc/{pid}/root/tmp/{name}");
+    let path = mark(container, name)?;
     fs::write(&path, "").with_context(|| format!("cannot write {path}"))
+}
+
+/// Waits until a container has made its `/tmp/<name>`.
+fn await_mark(container: &Container, name: &str) -> Result<()> {
+    let path = mark(container, name)?;
+    wait::until(&path, Duration::from_secs(30), || {
+        Ok(fs::exists(&path)?.then_some(()))
+    })
+}
+
+fn mark(container: &Container, name: &str) -> Result<String> {
+    let pid = container.inspect("{{.State.Pid}}")?;
+    Ok(format!("/proc/{pid}/root/tmp/{name}"))
 }
 
 /// Programs that run while one agent's programs take over from the other's, some before and some after; slowly, so that they
@@ -110,13 +123,7 @@ fn hand_over(place: &mut Place, end: impl Fn(&mut Agent) -> Result<()>) -> Resul
     end(&mut agent)?;
 
     signal(&worker, "between")?;
-    let worked = format!(
-        "/proc/{}/root/tmp/worked",
-        worker.inspect("{{.State.Pid}}")?
-    );
-    wait::until("the work between", Duration::from_secs(20), || {
-        Ok(fs::exists(&worked)?.then_some(()))
-    })?;
+    await_mark(&worker, "worked")?;
     let (_image, born) = place.container("born", "/bin/whoami; while :; do usleep 20000; done")?;
     let (_image, brief) = place.container("brief", "/bin/hostname")?;
     brief.wait()?;
@@ -142,6 +149,49 @@ fn hand_over(place: &mut Place, end: impl Fn(&mut Agent) -> Result<()>) -> Resul
     ensure!(known["id"] == born.id.as_str(), "{known:#}");
     let gap = agent.metrics()?.sum("picket_restart_gap_seconds", &[]);
     ensure!(gap.is_some_and(|gap| gap > 0.0), "{gap:?}");
+    Ok(())
+}
+
+fn flood(place: &mut Place) -> Result<()> {
+    place.home()?;
+    // More than the whole ring of program starts holds.
+    let (_image, flooder) = place.container(
+        "flooder",
+        &format!(
+            "{AWAIT}; mkdir -p /tmp; await begin; /bin/uname; await flood; for i in $(seq 1000); do /bin/arch; done; \
+             >/tmp/flooded; while :; do usleep 20000; done"
+        ),
+    )?;
+    let (_image, neighbour) = place.container(
+        "neighbour",
+        &format!("{AWAIT}; mkdir -p /tmp; await flooded; /bin/whoami; >/tmp/done; while :; do usleep 20000; done"),
+    )?;
+    let home = place.latest.as_ref().context("no home")?;
+    let mut agent = Agent::start(home)?;
+    signal(&flooder, "begin")?;
+    agent.await_evidence(&flooder.name, "executable", |it| it.tells_of("uname"))?;
+    agent.stop()?;
+    // Nobody reads the rings meanwhile.
+    signal(&flooder, "flood")?;
+    await_mark(&flooder, "flooded")?;
+    signal(&neighbour, "flooded")?;
+    await_mark(&neighbour, "done")?;
+
+    let agent = Agent::start(home)?;
+    agent.await_evidence(&neighbour.name, "executable", |it| it.tells_of("whoami"))?;
+    wait::until("a finding of the loss", Duration::from_secs(20), || {
+        let found = agent.anomalies(&flooder.name, "sensor")?;
+        Ok(found.filter(|count| *count >= 1.0))
+    })?;
+    let metrics = agent.metrics()?;
+    let lost = |container: &Container| {
+        let labels = [("container", container.name.as_str()), ("reason", "quota")];
+        metrics.sum("picket_container_events_lost_total", &labels)
+    };
+    ensure!(lost(&flooder).is_some_and(|lost| lost > 0.0), "no loss");
+    ensure!(lost(&neighbour) == Some(0.0), "{:?}", lost(&neighbour));
+    let known = agent.container(&flooder.name)?;
+    ensure!(known["lost"]["quota"].as_u64() > Some(0), "{known:#}");
     Ok(())
 }
 
