@@ -83,6 +83,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode> {
     let settings = ProbeSettings {
         cgroup_root: hierarchy.root().to_owned(),
         rows: config.max_containers,
+        sequences: config.sequences,
     };
     let probe = Probe::load(&settings, pins)?;
     let resolver = Arc::new(Resolver::new(&config.runtime_dirs, &config.docker_socket));

@@ -57,6 +57,8 @@ pub struct Config {
     /// Directory in a BPF file system where they have their names.
     #[serde(deserialize_with = "limits::absolute")]
     pub pin_dir: PathBuf,
+    /// Whether short sequences of system calls are watched.
+    pub sequences: bool,
     /// Which containers are model servers; the first rule that matches decides.
     #[serde(deserialize_with = "limits::rules")]
     pub watch: Vec<Rule>,

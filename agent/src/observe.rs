@@ -21,4 +21,5 @@ pub mod resources;
 pub mod socket;
 pub mod syscall;
 pub mod tls;
+pub mod uring;
 pub mod window;

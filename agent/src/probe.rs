@@ -2,6 +2,7 @@
 //!
 //! It yields typed events and counters by cgroup id, and knows nothing of containers' names or baselines.
 
+mod batch;
 pub mod btf;
 mod calls;
 mod carried;
@@ -14,6 +15,7 @@ mod merge;
 mod offsets;
 pub mod pin;
 pub mod programs;
+mod threads;
 
 pub use carried::Counted;
 pub use counters::Totals;

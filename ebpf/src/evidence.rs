@@ -6,8 +6,6 @@ use super::{Header, NAME_BYTES, PathParts};
 pub const UNIX_PATH_BYTES: usize = 108;
 /// Bytes of a DNS message carried; longer ones are cut.
 pub const DNS_BYTES: usize = 512;
-/// Calls in the longest sequence reported.
-pub const SEQUENCE_CALLS: usize = 3;
 
 /// Classes of files whose bytes are counted apart, as indices into [`Row`](super::Row)'s byte counters. The agent says
 /// which file is of which class; what it has not named is `OTHER`.
@@ -189,10 +187,8 @@ pub struct SequenceEvent {
     pub header: Header,
     /// Thread id, host numbering.
     pub thread: u32,
-    /// Calls in `calls`.
-    pub len: u32,
-    /// System call numbers, oldest first.
-    pub calls: [u16; 4],
+    /// Two or three calls as in [`history`](super::history), the latest lowest.
+    pub sequence: u32,
 }
 
 const _: () = assert!(size_of::<NameEvent>() == 40 + 24 + 2 * NAME_BYTES + size_of::<PathParts>());
@@ -201,4 +197,4 @@ const _: () = assert!(size_of::<TlsEvent>() == 40 + 24 + NAME_BYTES);
 const _: () = assert!(size_of::<OutcomeEvent>() == 40 + 32);
 const _: () = assert!(size_of::<BindEvent>() == 40 + 24);
 const _: () = assert!(size_of::<UnixEvent>() == 40 + 16 + 112);
-const _: () = assert!(size_of::<SequenceEvent>() == 40 + 16);
+const _: () = assert!(size_of::<SequenceEvent>() == 40 + 8);

@@ -61,6 +61,13 @@ pub const ROWS: u32 = 128;
 pub const WATCHED: u32 = 8192;
 /// Things already reported, over all containers. Least recently used entries give way and are then reported again.
 pub const SEEN: u32 = 32_768;
+/// Words of a container's set of call sequences.
+pub const SEQUENCE_WORDS: usize = 1024;
+/// Sequences that a container's set takes in. Up to so many, at most one new sequence in 40 passes for a known one:
+/// with four in each word on average, two bits of 64 each, `E[(1 - (63/64)^(2n))^2]` for n Poisson(4) is 0.018.
+pub const SEQUENCES_MAX: u32 = 4096;
+/// Threads whose calls are remembered, over all containers. The least recently used give way and begin anew.
+pub const THREADS: u32 = 8192;
 /// Names already reported, over all containers. Least recently used entries give way, as in [`SEEN`].
 pub const SEEN_NAMES: u32 = 8192;
 /// Files whose class is known, over all containers. Least recently used entries give way: `OTHER` then.
@@ -183,6 +190,66 @@ pub struct Used {
     pub drain: u64,
     /// Bytes by ring.
     pub bytes: [u64; 2],
+}
+
+/// The thread of a watched container that last made a system call on a CPU. Its size keeps what one CPU writes out of
+/// the cache lines of the next, wherever the array begins.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Caller {
+    /// Thread id; 0 when there was none, or it went to another CPU.
+    pub thread: u32,
+    /// Its [`Thread::history`].
+    pub history: u32,
+    /// Calls of it that [`Thread::calls`] does not have yet.
+    pub calls: u32,
+    /// The same for [`Thread::errors`].
+    pub errors: u32,
+    /// Always 0.
+    pub _pad: [u64; 14],
+}
+
+/// A thread of a watched container.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Thread {
+    /// Cgroup id of the container.
+    pub container: u64,
+    /// System calls, but for those still in [`Caller`].
+    pub calls: u64,
+    /// Of these, calls that returned an error.
+    pub errors: u64,
+    /// Its last two calls as [`history`] has them, but for those still in [`Caller`].
+    pub history: u32,
+    /// CPU on which it made its latest call.
+    pub cpu: u32,
+}
+
+/// A thread's latest calls in one number.
+pub mod history {
+    /// Bits of a call.
+    pub const BITS: u32 = 10;
+    /// The bits of the latest two calls.
+    pub const PAIR: u32 = (1 << (2 * BITS)) - 1;
+
+    /// A call's cell as it stands in a history, where 0 is no call.
+    #[must_use]
+    pub const fn code(cell: usize) -> u32 {
+        cell as u32 + 1
+    }
+}
+
+/// The call sequences that a container is known to make: a set with false positives, keyed by numbers that nobody
+/// outside the agent knows.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Sequences {
+    /// Sequences entered.
+    pub known: u32,
+    /// Always 0.
+    pub _pad: u32,
+    /// Two bits of one word for each.
+    pub words: [u64; SEQUENCE_WORDS],
 }
 
 /// What the kernel knows about a watched cgroup.
@@ -566,8 +633,10 @@ pub mod lost {
     pub const SEEN_FULL: u32 = 7;
     /// The table of peers, or the container's share of it, was full: traffic counts for the container alone.
     pub const PEERS_FULL: u32 = 8;
+    /// The container makes more call sequences than its set takes in: a new one was not reported.
+    pub const SEQUENCES_FULL: u32 = 9;
     /// Number of counters.
-    pub const COUNT: u32 = 9;
+    pub const COUNT: u32 = 10;
     /// Counters in a container's row: room for more reasons, and a power of two.
     pub const ROOM: usize = 16;
     /// Reasons by which a whole event is lost; by the others it arrives incomplete, or a count is missing.
@@ -583,6 +652,7 @@ pub mod lost {
         "quota",
         "seen_full",
         "peers_full",
+        "sequences_full",
     ];
 }
 
@@ -599,6 +669,8 @@ pub const CALL_EXECS: u32 = 8;
 pub const CALL_AT: u32 = 16;
 /// The call is privileged, and its first three arguments may be texts, which tell its uses apart.
 pub const CALL_TEXTS: u32 = 32;
+/// Whether and how often the call is made depends on what others do: it is no part of sequences.
+pub const CALL_WAITS: u32 = 1 << 31;
 /// The call is privileged, and its first argument points to a structure that begins with flags, which stand in its place.
 pub const CALL_STRUCT: u32 = 64;
 /// The call asks for a socket.
@@ -622,6 +694,9 @@ const _: () = assert!(lost::ROOM.is_power_of_two() && lost::COUNT as usize <= lo
 const _: () = assert!(size_of::<Control>() == 64);
 const _: () = assert!(size_of::<Taken>() == 24 + CGROUP_PATH_BYTES + size_of::<Row>());
 const _: () = assert!(size_of::<Slot>() == 16);
+const _: () = assert!(size_of::<Caller>() == 128);
+const _: () = assert!(size_of::<Thread>() == 32);
+const _: () = assert!(history::code(CALLS - 1) < 1 << history::BITS);
 const _: () = assert!(size_of::<SeenKey>() == 40);
 const _: () = assert!(size_of::<PeerKey>() == 24);
 const _: () = assert!(size_of::<PeerBytes>() == 32);
@@ -642,6 +717,12 @@ mod pod {
     unsafe impl aya::Pod for super::Taken {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::Slot {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::Caller {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::Thread {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::Sequences {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::SeenKey {}
     // SAFETY: as above.

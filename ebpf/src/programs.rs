@@ -16,7 +16,9 @@ mod peers;
 mod privileged;
 mod processes;
 mod sockets;
+mod threads;
 mod traffic;
+mod uring;
 mod watch;
 
 // Any panic that survives optimisation is a loop the verifier refuses, so an index or division that could fail

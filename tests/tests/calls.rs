@@ -1,17 +1,27 @@
 //! Evidence of system calls.
+#![allow(
+    clippy::indexing_slicing,
+    reason = "indexing JSON yields null, not a panic"
+)]
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use picket_tests::agent::{Agent, Home};
 use picket_tests::docker::{Container, Run};
 use picket_tests::image;
 use picket_tests::suite::{Fixture, Suite};
+use picket_tests::wait;
 
 fn main() -> ExitCode {
     Suite::<Post>::default()
         .test("refused_privileged_calls_are_told_in_words", privileged)
         .test("texts_tell_calls_apart", texts)
+        .test("a_new_sequence_of_calls_is_reported_once", sequence)
+        .test("threads_do_not_mix_in_sequences", interleaved)
+        .test("the_most_active_threads_are_named", threads)
+        .test("operations_of_io_uring_are_seen", uring)
         .run()
 }
 
@@ -50,14 +60,19 @@ def call(numbers, *arguments):
 
 impl Post {
     fn python(&self, name: &str, program: &str) -> Result<Container> {
+        self.python_with(name, program, &[])
+    }
+
+    fn python_with(&self, name: &str, program: &str, options: &[&str]) -> Result<Container> {
         let program = format!("{PREAMBLE}{program}\ntime.sleep(300)\n");
-        Container::start(&Run {
+        let run = Run {
             image: &self.python,
             name,
             network: None,
             environment: &[],
             command: &["python3", "-c", &program],
-        })
+        };
+        Container::start_with(&run, options)
     }
 }
 
@@ -132,5 +147,118 @@ for name in (b'/first', b'/second', b'/first'):
         .iter()
         .filter(|it| it.raw.starts_with(&of("/first")));
     ensure!(first.count() == 1, "{evidence:#?}");
+    Ok(())
+}
+
+/// Calls that nothing else in the program makes in this order.
+fn sequence(post: &mut Post) -> Result<()> {
+    let program = "
+for _ in range(200):
+    call((110, 173))        # getppid
+    call((124, 156), 0)     # getsid
+    call((140, 141), 0, 0)  # getpriority";
+    let container = post.python("sequence", program)?;
+    let (two, three) = ("getppid > getsid", "getppid > getsid > getpriority");
+    for fact in [two, three, "getpriority > getppid > getsid"] {
+        post.agent
+            .await_evidence(&container.name, "sequence", |it| it.fact == fact)?;
+    }
+    post.agent.await_windows(2)?;
+    let evidence = post.agent.evidence(&container.name)?;
+    let times = evidence.iter().filter(|it| it.fact == three).count();
+    ensure!(times == 1, "{three} was reported {times} times");
+    Ok(())
+}
+
+/// Two threads by turns, each with calls of its own.
+fn interleaved(post: &mut Post) -> Result<()> {
+    let program = "
+import threading
+left, right = threading.Semaphore(1), threading.Semaphore(0)
+def work(mine, others, numbers):
+    for _ in range(200):
+        mine.acquire()
+        call(numbers)
+        others.release()
+threads = [threading.Thread(target=work, args=arguments) for arguments in (
+    (left, right, (110, 173)),   # getppid
+    (right, left, (111, 155)))]  # getpgrp, getpgid
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+call((140, 141), 0, 0)           # getpriority
+call((145, 120), 0)              # sched_getscheduler
+call((140, 141), 0, 0)";
+    let container = post.python("interleaved", program)?;
+    for fact in [
+        "getppid > getppid > getppid",
+        "getpriority > sched_getscheduler > getpriority",
+    ] {
+        post.agent
+            .await_evidence(&container.name, "sequence", |it| it.fact == fact)?;
+    }
+    let evidence = post.agent.evidence(&container.name)?;
+    let mixed = evidence.iter().find(|it| {
+        it.family == "sequence" && it.fact.contains("getppid") && it.fact.contains("getpg")
+    });
+    ensure!(mixed.is_none(), "{mixed:?}");
+    Ok(())
+}
+
+fn threads(post: &mut Post) -> Result<()> {
+    let program = "
+import threading
+def spin():
+    libc.prctl(15, b'spinner', 0, 0, 0)
+    while True:
+        for _ in range(100): os.getppid()
+        call((3, 57), -1)  # close
+        time.sleep(0.001)
+threading.Thread(target=spin).start()";
+    let container = post.python("threads", program)?;
+    let busiest = wait::until("the busiest thread", Duration::from_secs(20), || {
+        let view = post.agent.container(&container.name)?;
+        let first = view["threads"][0].clone();
+        Ok((first["comm"] == "spinner").then_some(first))
+    })?;
+    let (calls, errors) = (busiest["calls"].as_u64(), busiest["errors"].as_u64());
+    let (Some(calls), Some(errors)) = (calls, errors) else {
+        bail!("{busiest}");
+    };
+    // A hundred calls that work, one that does not, one to wait.
+    ensure!(errors > 0 && calls > 50 * errors, "{busiest}");
+    Ok(())
+}
+
+/// What is submitted to a ring is no system call of its own.
+fn uring(post: &mut Post) -> Result<()> {
+    let program = "
+import struct
+libc.mmap.restype = ctypes.c_void_p
+def shared(length, offset):
+    return libc.mmap(None, ctypes.c_size_t(length), 3, 0x8001, ring, ctypes.c_long(offset))
+parameters = ctypes.create_string_buffer(120)
+ring = call((425, 425), 4, ctypes.addressof(parameters))
+assert ring >= 0, os.strerror(ctypes.get_errno())
+entries, = struct.unpack_from('I', parameters)
+tail, mask, array = (struct.unpack_from('I', parameters, at)[0] for at in (44, 48, 64))
+queue, requests = shared(array + 4 * entries, 0), shared(64 * entries, 0x10000000)
+def word(at): return ctypes.c_uint32.from_address(queue + at)
+path = ctypes.create_string_buffer(b'/etc/hostname')
+def submit(opcode, fd, address):
+    slot = word(tail).value & word(mask).value
+    request = struct.pack('BBHiQQIIQ', opcode, 0, 0, fd, 0, address, 0, 0, 0).ljust(64, bytes(1))
+    ctypes.memmove(requests + 64 * slot, request, 64)
+    word(array + 4 * slot).value = slot
+    word(tail).value += 1
+    assert call((426, 426), ring, 1, 0, 0, 0, 0) == 1, os.strerror(ctypes.get_errno())
+submit(0, -1, 0)                             # IORING_OP_NOP
+submit(18, -100, ctypes.addressof(path))     # IORING_OP_OPENAT";
+    let unconfined = ["--security-opt", "seccomp=unconfined"];
+    let container = post.python_with("uring", program, &unconfined)?;
+    for operation in ["nop", "openat"] {
+        post.agent
+            .await_evidence(&container.name, "io_uring", |it| it.fact == operation)
+            .with_context(|| container.logs().unwrap_or_default())?;
+    }
     Ok(())
 }

@@ -19,6 +19,7 @@ use crate::export::view::ContainerView;
 use crate::observe::event::{Action, CgroupId, Event, Moment};
 use crate::observe::fact::Sighting;
 use crate::observe::path;
+use crate::observe::window::ThreadCalls;
 use crate::probe::{Probe, Record, Totals};
 use crate::workload::cgroup_path;
 use crate::workload::container::Container;
@@ -175,7 +176,11 @@ impl Pipeline {
             self.parts.probe.classify(watched.row, *file, class);
         }
         let before = watched.observer.epoch();
+        let entrypoints = watched.observer.entrypoints();
         let sighting = watched.observer.event(event);
+        if watched.observer.entrypoints() != entrypoints {
+            self.parts.probe.forget_sequences(watched.row);
+        }
         if watched.observer.epoch() != before {
             self.parts.probe.raise_epoch(watched.row);
         }
@@ -216,8 +221,12 @@ impl Pipeline {
     /// Closes the window of every container and judges it.
     pub fn tick(&mut self) {
         let end = clock::now();
+        let mut threads = self.threads();
         let all: Vec<CgroupId> = self.watched.keys().copied().collect();
         for cgroup in all {
+            if let Some(watched) = self.watched.get_mut(&cgroup) {
+                watched.threads = threads.remove(&cgroup).unwrap_or_default();
+            }
             self.close_window_of(cgroup, end, None);
             self.show_state(cgroup);
         }
@@ -229,6 +238,18 @@ impl Pipeline {
         let skipped = self.parts.probe.recursion_misses();
         self.parts.metrics.events_lost_set("recursion", skipped);
         self.parts.metrics.scored(clock::wall_ms());
+    }
+
+    /// What the most active threads of each container did since the last window.
+    fn threads(&mut self) -> BTreeMap<CgroupId, Vec<ThreadCalls>> {
+        let mut threads = self.parts.probe.threads().unwrap_or_else(|error| {
+            tracing::error!(%error, "The counters of threads could not be read; this window has none.");
+            BTreeMap::new()
+        });
+        for thread in threads.values_mut().flatten() {
+            thread.comm = processes::thread_name(thread.thread);
+        }
+        threads
     }
 
     /// Tells once what lies between the last window of the agent before and the first of this one.

@@ -8,7 +8,7 @@ use crate::baseline::key::Key;
 use crate::observe::container::Observer;
 use crate::observe::event::{Action, CgroupId, Event, Moment};
 use crate::observe::resources::Resources;
-use crate::observe::window::Window;
+use crate::observe::window::{ThreadCalls, Window};
 use crate::probe::{Counted, Row, Totals};
 use crate::workload::container::Container;
 use crate::workload::hierarchy::Hierarchy;
@@ -69,6 +69,8 @@ pub struct Watched {
     pub events_lost: u64,
     /// What was lost since discovery by reason, also what arrived incomplete; only reasons that occurred.
     pub lost: BTreeMap<&'static str, u64>,
+    /// The threads that made most calls in the last window.
+    pub threads: Vec<ThreadCalls>,
     /// What the last window used of the machine, and its length in nanoseconds.
     pub used: (Resources, u64),
     /// Its processes are to be looked up once what waited for this agent was handled.
@@ -108,6 +110,7 @@ impl Watched {
             events_lost: 0,
             lost: BTreeMap::new(),
             resync: false,
+            threads: Vec::new(),
             used: (Resources::default(), 0),
             totals: counted.totals,
             account,
@@ -149,6 +152,7 @@ impl Watched {
             return None;
         }
         let mut counters = totals.since(&self.totals);
+        counters.threads.clone_from(&self.threads);
         counters.resources = self.account.window(hierarchy, end, length_ns);
         // Of a container that has just ended, what it used before is told.
         if counters.resources != Resources::default() {

@@ -18,6 +18,7 @@ impl Default for Config {
             max_containers: 128,
             pin: true,
             pin_dir: PathBuf::from("/sys/fs/bpf/picket"),
+            sequences: true,
             watch: selection::builtin(),
             learning: Learning::default(),
             budget: Budget::default(),

@@ -88,6 +88,11 @@ pub static KEYS: &[Key] = &[
         doc: "Directory in a BPF file system where they have their names; names there have no dots.",
     },
     Key {
+        name: "sequences",
+        kind: Kind::Switch,
+        doc: "Whether short sequences of system calls are watched.",
+    },
+    Key {
         name: "watch",
         kind: Kind::Rules,
         doc: "Which containers are model servers; the first rule that matches decides.",

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::observe::resources::Resources;
+use crate::observe::window::ThreadCalls;
 use crate::workload::container::Container;
 
 /// The agent and its sensor: `/api/v1/status`.
@@ -120,6 +121,8 @@ pub struct ContainerView {
     pub lost: BTreeMap<String, u64>,
     /// Events attributed to it since discovery, by kind.
     pub events: BTreeMap<String, u64>,
+    /// The threads that made most system calls in its last window.
+    pub threads: Vec<ThreadCalls>,
     /// What it used of the machine in its last window.
     pub resources: Resources,
     /// Length of that window, in nanoseconds; 0 before its first one.

@@ -34,6 +34,8 @@ pub struct Observer {
     /// The phase at the end of the last window.
     window_phase: Phase,
     reported_calls: BTreeSet<(Phase, Origin, u16)>,
+    reported_operations: BTreeSet<(Phase, Origin, u8)>,
+    entrypoints: u64,
     resolutions: Resolutions,
     /// Sightings of questions whose answers are not there yet.
     questions: Recent<Question, Sighting>,
@@ -65,6 +67,8 @@ impl Observer {
             window_phase: phase.phase(),
             phase,
             reported_calls: BTreeSet::new(),
+            reported_operations: BTreeSet::new(),
+            entrypoints: 0,
             resolutions: Resolutions::default(),
             questions: Recent::new(names::MAX_WAITING),
             contacts: Recent::new(network::MAX_CONTACTS),
@@ -176,6 +180,19 @@ impl Observer {
             .filter(|count| self.reported_calls.insert((began_in, origin, count.call)))
             .map(|count| calls::call_sighting(count, window.end, began_in, origin));
         sightings.extend(calls);
+        let operations = counters
+            .io_uring
+            .iter()
+            .filter(|(opcode, count)| {
+                **count > 0
+                    && self
+                        .reported_operations
+                        .insert((began_in, origin, **opcode))
+            })
+            .map(|(opcode, count)| {
+                calls::operation_sighting(*opcode, *count, window.end, began_in, origin)
+            });
+        sightings.extend(operations);
         WindowReport {
             end: window.end,
             length_ns: window.length_ns,
@@ -211,6 +228,13 @@ impl Observer {
     #[must_use]
     pub fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// How often an entrypoint took over from the runtime's set-up. What the kernel remembers over epochs it remembers
+    /// from then on.
+    #[must_use]
+    pub fn entrypoints(&self) -> u64 {
+        self.entrypoints
     }
 
     /// Events dropped because the runtime caused them while it prepared the container or a command in it.

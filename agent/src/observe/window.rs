@@ -19,6 +19,19 @@ pub struct CallCount {
     pub errors: u64,
 }
 
+/// What one thread did in a window.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadCalls {
+    /// Thread id, host numbering.
+    pub thread: u32,
+    /// Its name, empty when it has ended.
+    pub comm: String,
+    /// System calls that returned to it.
+    pub calls: u64,
+    /// Of these, calls that returned an error.
+    pub errors: u64,
+}
+
 /// Bytes by class of file, in the order of [`FileClass::ALL`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileBytes(pub [u64; FileClass::ALL.len()]);
@@ -65,6 +78,9 @@ pub struct Counters {
     /// io_uring operations by opcode, those that were submitted.
     #[serde(default)]
     pub io_uring: BTreeMap<u8, u64>,
+    /// The threads that made most calls, most first.
+    #[serde(default)]
+    pub threads: Vec<ThreadCalls>,
     /// What it used of the machine. Not the probe's to count: from the cgroup's files.
     #[serde(default)]
     pub resources: Resources,

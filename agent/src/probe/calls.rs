@@ -2,7 +2,7 @@
 
 use picket_ebpf::{
     CALL_ADDRESS, CALL_AT, CALL_COMMANDS, CALL_CONNECTS, CALL_DUPLICATES, CALL_EXECS, CALL_OPENS,
-    CALL_PRIVILEGED, CALL_SENDS, CALL_SOCKET, CALL_STRUCT, CALL_TEXTS, CALLS,
+    CALL_PRIVILEGED, CALL_SENDS, CALL_SOCKET, CALL_STRUCT, CALL_TEXTS, CALL_WAITS, CALLS,
 };
 
 const OPENS: &[libc::c_long] = &[
@@ -81,6 +81,27 @@ const PRIVILEGED_TEXTS: &[libc::c_long] = &[
 /// Those whose first argument points to flags (`struct clone_args`, include/uapi/linux/sched.h).
 const PRIVILEGED_STRUCT: &[libc::c_long] = &[libc::SYS_clone3];
 
+/// Calls whose presence in a thread depends on what others do meanwhile: waiting for locks, descriptors, time. With them
+/// among the sequences, one program makes many more.
+const WAITS: &[libc::c_long] = &[
+    libc::SYS_futex,
+    libc::SYS_futex_waitv,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_poll,
+    libc::SYS_ppoll,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_select,
+    libc::SYS_pselect6,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_epoll_wait,
+    libc::SYS_epoll_pwait,
+    libc::SYS_epoll_pwait2,
+    libc::SYS_sched_yield,
+    libc::SYS_nanosleep,
+    libc::SYS_clock_nanosleep,
+    libc::SYS_restart_syscall,
+];
+
 /// The `CALL_FLAGS` global.
 pub fn flags() -> [u32; CALLS] {
     let mut flags = [0; CALLS];
@@ -98,6 +119,7 @@ pub fn flags() -> [u32; CALLS] {
         (OPENS, CALL_OPENS),
         (EXECS, CALL_EXECS),
         (AT, CALL_AT),
+        (WAITS, CALL_WAITS),
     ] {
         for &call in calls {
             if let Some(slot) = usize::try_from(call)
@@ -127,6 +149,8 @@ mod tests {
         assert_eq!(flags[libc::SYS_execveat as usize], CALL_EXECS | CALL_AT);
         assert_eq!(flags[libc::SYS_accept4 as usize], CALL_DUPLICATES);
         assert_eq!(flags[libc::SYS_connect as usize], CALL_CONNECTS);
+        assert_eq!(flags[libc::SYS_futex as usize], CALL_WAITS);
+        assert_eq!(flags[libc::SYS_socket as usize] & CALL_WAITS, 0);
         assert_eq!(flags[libc::SYS_read as usize], 0);
     }
 }

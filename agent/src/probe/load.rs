@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Read as _;
 use std::path::PathBuf;
 
 use aya::maps::MapError;
@@ -29,6 +30,10 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/pi
 /// Maps with one entry for each row.
 const ROW_MAPS: [&str; 6] = ["ROW", "FREE_ROWS", "EPOCH", "USED", "TAKEN", "PEERS_HELD"];
 
+/// Maps that each generation of programs has for itself, besides those of the programs' constants: call sequences, whose
+/// places in their set depend on the generation's secret numbers, and threads, which are soon known again.
+const OWN_MAPS: [&str; 3] = ["SEQUENCE", "THREAD", "CALLER"];
+
 /// What the probe needs to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -36,6 +41,8 @@ pub struct Settings {
     pub cgroup_root: PathBuf,
     /// Containers that can be watched at a time.
     pub rows: u32,
+    /// Whether sequences of system calls are reported.
+    pub sequences: bool,
 }
 
 /// Why there is no probe.
@@ -54,6 +61,9 @@ pub enum ProbeError {
     /// The kernel's type information lacks something.
     #[error("{0}; this kernel is not supported, please report it with `uname -r`")]
     Btf(#[from] BtfError),
+    /// There are no random numbers.
+    #[error("/dev/urandom cannot be read ({0}); mount /dev into the agent's container")]
+    NoRandomness(std::io::Error),
     /// The kernel refused to load the maps.
     #[error("the kernel refused the probe: {0}; run `picket check` for what is missing")]
     Refused(String),
@@ -97,6 +107,9 @@ pub(super) fn load_object(
     let typed_task = u32::from(btf.knows("BPF_FUNC_get_current_task_btf") && !untyped);
     let offsets = offsets::resolve(&btf)?;
     let flags = calls::flags();
+    let [key0, key1, key2] = secret_numbers().map_err(ProbeError::NoRandomness)?;
+    let cpus = aya::util::nr_cpus().map_err(|(_, error)| ProbeError::Refused(error.to_string()))?;
+    let sequences = u32::from(settings.sequences);
     let mut loader = EbpfLoader::new();
     for (global, offset) in &offsets {
         loader.override_global(global, offset, false);
@@ -104,9 +117,17 @@ pub(super) fn load_object(
     loader
         .override_global("CALL_FLAGS", flags.as_slice(), true)
         .override_global("COMPAT_BIT", &offsets::COMPAT_BIT, true)
-        .override_global("TYPED_TASK", &typed_task, true);
+        .override_global("TYPED_TASK", &typed_task, true)
+        .override_global("SEQUENCES", &sequences, true)
+        .override_global("SEQUENCE_KEY0", &key0, true)
+        .override_global("SEQUENCE_KEY1", &key1, true)
+        .override_global("SEQUENCE_KEY2", &key2, true)
+        .map_max_entries("CALLER", u32::try_from(cpus).unwrap_or(u32::MAX));
     for map in ROW_MAPS {
         loader.map_max_entries(map, settings.rows);
+    }
+    if settings.sequences {
+        loader.map_max_entries("SEQUENCE", settings.rows);
     }
     let mut generation = UNPINNED_GENERATION;
     let shapes;
@@ -124,8 +145,14 @@ pub(super) fn load_object(
         .map_err(|error| ProbeError::Refused(chain(&error)))
 }
 
-/// The maps of the object, as the kernel will make them for so many rows; without those of the programs' constants,
-/// which are each generation's own.
+/// What nobody who is watched can guess.
+fn secret_numbers() -> std::io::Result<[u64; 3]> {
+    let mut bytes = [[0; 8]; 3];
+    File::open("/dev/urandom")?.read_exact(bytes.as_flattened_mut())?;
+    Ok(bytes.map(u64::from_ne_bytes))
+}
+
+/// The maps of the object, as the kernel will make them for so many rows; without those that are each generation's own.
 fn shapes_of(rows: u32) -> Result<BTreeMap<String, Shape>, ProbeError> {
     let object =
         aya_obj::Object::parse(OBJECT).map_err(|error| ProbeError::Refused(error.to_string()))?;
@@ -143,7 +170,8 @@ fn shapes_of(rows: u32) -> Result<BTreeMap<String, Shape>, ProbeError> {
         };
         (name, shape)
     });
-    Ok(shapes.filter(|(name, _)| !name.starts_with('.')).collect())
+    let outlive = |name: &str| !name.starts_with('.') && !OWN_MAPS.contains(&name);
+    Ok(shapes.filter(|(name, _)| outlive(name)).collect())
 }
 
 /// Where a program is attached.
@@ -260,6 +288,7 @@ pub fn trial(rows: u32) -> Result<Trial, ProbeError> {
     let settings = Settings {
         cgroup_root: PathBuf::new(),
         rows,
+        sequences: true,
     };
     let mut object = load_object(&settings, None)?;
     let idle = object

@@ -1,13 +1,16 @@
 //! The loaded probe: its rings, its rows of counters, and which containers they count for.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 
 use aya::Ebpf;
-use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray, PerCpuValues, Queue, RingBuf};
+use aya::maps::{
+    Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuValues, Queue, RingBuf,
+};
 use aya::programs::links::FdLink;
-use picket_ebpf::{Control, FileKey, ListenerKey, Slot, Taken, lost};
+use picket_ebpf::{Control, FileKey, ListenerKey, SEQUENCE_WORDS, Sequences, Slot, Taken, lost};
 use serde::{Deserialize, Serialize};
 
 use super::carried;
@@ -18,7 +21,9 @@ use super::load::{
 };
 use super::merge::Merge;
 use super::pin::Pins;
+use super::threads::Threads;
 use crate::observe::event::{CgroupId, FileClass, FileId, Moment};
+use crate::observe::window::ThreadCalls;
 
 /// Index of a container's row of counters in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -41,6 +46,9 @@ pub struct Probe {
     listeners: HashMap<MapData, ListenerKey, u8>,
     file_classes: HashMap<MapData, FileKey, u32>,
     losses: PerCpuArray<MapData, u64>,
+    threads: Threads,
+    /// Where sequences of system calls are reported.
+    sequences: Option<Array<MapData, Sequences>>,
     cpus: usize,
     attachments: Vec<Attachment>,
     programs: Ebpf,
@@ -103,6 +111,15 @@ impl Probe {
             listeners: take(&mut programs, "LISTENER", HashMap::try_from)?,
             file_classes: take(&mut programs, "FILE_CLASS", HashMap::try_from)?,
             losses: take(&mut programs, "LOST", PerCpuArray::try_from)?,
+            threads: Threads::new(
+                take(&mut programs, "THREAD", lru_hash)?,
+                take(&mut programs, "CALLER", Array::try_from)?,
+            ),
+            sequences: if settings.sequences {
+                Some(take(&mut programs, "SEQUENCE", Array::try_from)?)
+            } else {
+                None
+            },
             cpus: aya::util::nr_cpus()
                 .map_err(|(_, error)| ProbeError::Refused(error.to_string()))?,
             attachments,
@@ -176,6 +193,15 @@ impl Probe {
     /// When the kernel refuses the reading.
     pub fn totals(&self, row: Row) -> Result<Totals, MapError> {
         Ok(Totals::sum(self.rows.get(&row.0, 0)?.iter()))
+    }
+
+    /// The threads of each container that made most calls since this was last asked, without their names.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses the reading.
+    pub fn threads(&mut self) -> Result<BTreeMap<CgroupId, Vec<ThreadCalls>>, MapError> {
+        self.threads.read()
     }
 
     /// Whether the kernel lets this thread read the maps.
@@ -263,6 +289,7 @@ impl Probe {
             let _ = self.listeners.remove(&key);
         }
         self.raise_epoch(row);
+        self.forget_sequences(row);
         if let Ok(zeroes) = PerCpuValues::try_from(vec![zero_row(); self.cpus]) {
             let _ = self.rows.set(row.0, zeroes, 0);
         }
@@ -309,6 +336,21 @@ impl Probe {
         }
     }
 
+    /// Has the sequences of system calls reported anew that a container makes.
+    pub fn forget_sequences(&mut self, row: Row) {
+        let Some(sequences) = &mut self.sequences else {
+            return;
+        };
+        let none = Sequences {
+            known: 0,
+            _pad: 0,
+            words: [0; SEQUENCE_WORDS],
+        };
+        if let Err(error) = sequences.set(row.0, none, 0) {
+            tracing::warn!(row = row.0, %error, "The known call sequences of a row could not be emptied; some new ones will not be reported.");
+        }
+    }
+
     /// Tells the kernel of a port that a container older than the probe listens on.
     pub fn add_listener(&mut self, row: Row, port: u16) {
         let key = ListenerKey {
@@ -318,6 +360,14 @@ impl Probe {
         if let Err(error) = self.listeners.insert(key, 1, 0) {
             tracing::warn!(port, %error, "A listening port could not be noted; its requests will not be counted.");
         }
+    }
+}
+
+/// The map itself, for what aya's own types have no way to ask.
+fn lru_hash(map: Map) -> Result<MapData, MapError> {
+    match map {
+        Map::LruHashMap(data) => Ok(data),
+        _ => Err(MapError::InvalidMapType { map_type: 0 }),
     }
 }
 

@@ -82,7 +82,10 @@ const REQUIRED: &[Field] = &[
 ];
 
 /// Fields without which something small is missing; their globals stay 0 where the kernel has none.
-const OPTIONAL: &[Field] = &[("SOCK_CGROUP", "sock", "sk_cgrp_data.cgroup")];
+const OPTIONAL: &[Field] = &[
+    ("SOCK_CGROUP", "sock", "sk_cgrp_data.cgroup"),
+    ("URING_OPCODE", "io_kiocb", "opcode"),
+];
 
 #[cfg(target_arch = "x86_64")]
 const REGISTERS: &[(&str, &str, u64)] = &[

@@ -51,6 +51,13 @@ pub fn known(pids: &[u32], lookups: &Lookups) -> Vec<KnownProcess> {
     processes
 }
 
+/// A thread's name; empty when it has ended.
+#[must_use]
+pub fn thread_name(thread: u32) -> String {
+    let name = std::fs::read_to_string(format!("/proc/{thread}/comm")).unwrap_or_default();
+    name.trim_end_matches('\n').to_owned()
+}
+
 /// Ports on which one of the processes listens for TCP connections. Sockets of others that share their network (the
 /// host's, or a pod's) do not count.
 #[must_use]

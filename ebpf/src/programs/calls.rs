@@ -5,7 +5,7 @@
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use picket_ebpf::{
     CALL_ABOUT_SOCKETS, CALL_AT, CALL_COMPAT, CALL_DUPLICATES, CALL_EXECS, CALL_OPENS,
-    CALL_PRIVILEGED, CALLS, Slot, cell,
+    CALL_PRIVILEGED, CALL_WAITS, CALLS, Slot, cell,
 };
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     files,
     maps::ROW,
     names::{self, Named},
-    privileged, sockets, watch,
+    privileged, sockets, threads, watch,
 };
 
 /// `include/trace/events/syscalls.h`: `TP_PROTO(struct pt_regs *regs, long ret)`.
@@ -39,14 +39,16 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
             cell(u64::from(number))
         } & (CALLS - 1);
         (*row).calls[index] = (*row).calls[index].wrapping_add(1);
-        if (-4095..0).contains(&result) {
+        let failed = (-4095..0).contains(&result);
+        if failed {
             (*row).errors[index] = (*row).errors[index].wrapping_add(1);
         }
         let flags = (&raw const fields::CALL_FLAGS)
             .cast::<u32>()
             .add(index)
             .read_volatile();
-        if flags != 0 {
+        threads::called(task, slot, index, flags, failed);
+        if flags & !CALL_WAITS != 0 {
             noteworthy(task, slot, flags, index as u64, result, registers);
         }
     }

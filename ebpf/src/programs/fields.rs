@@ -94,6 +94,7 @@ offsets! {
     TCP_BYTES_RETRANS: "tcp_sock.bytes_retrans",
     TCP_DATA_SEGS_IN: "tcp_sock.data_segs_in",
     TCP_DATA_SEGS_OUT: "tcp_sock.data_segs_out",
+    URING_OPCODE: "io_kiocb.opcode",
     REGS_CALL: "pt_regs: the system call's number",
     REGS_ARG0: "pt_regs: first argument as it was at entry",
     REGS_ARG1: "pt_regs: second argument",
@@ -109,6 +110,20 @@ pub static CALL_FLAGS: Global<[u32; picket_ebpf::CALLS]> = Global::new([0; picke
 /// Whether the kernel hands out the current task as a typed pointer (5.11 and later).
 #[unsafe(no_mangle)]
 pub static TYPED_TASK: Global<u32> = Global::new(0);
+
+/// Whether call sequences are reported.
+#[unsafe(no_mangle)]
+pub static SEQUENCES: Global<u32> = Global::new(0);
+
+/// Random numbers that the agent draws: where a call sequence stands in the sets of known ones is not for others to know.
+#[unsafe(no_mangle)]
+pub static SEQUENCE_KEY0: Global<u64> = Global::new(0);
+/// As above.
+#[unsafe(no_mangle)]
+pub static SEQUENCE_KEY1: Global<u64> = Global::new(0);
+/// As above.
+#[unsafe(no_mangle)]
+pub static SEQUENCE_KEY2: Global<u64> = Global::new(0);
 
 /// Bit of `thread_info.status` that marks a 32-bit call; 0 where the architecture has none.
 #[unsafe(no_mangle)]

@@ -17,7 +17,7 @@ use super::{
     fields::{direct, peek},
     files,
     maps::ROW,
-    paths, watch,
+    paths, threads, watch,
 };
 
 /// `include/trace/events/sched.h`: `TP_PROTO(struct task_struct *parent, struct task_struct *child)`.
@@ -39,6 +39,7 @@ pub fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
             direct::<u32>(child, &fields::TASK_TGID),
         )
     };
+    threads::created(thread);
     if thread != process {
         return 0;
     }

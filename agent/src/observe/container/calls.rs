@@ -3,8 +3,8 @@
 use super::Observer;
 use crate::observe::event::{Action, Event, Moment};
 use crate::observe::fact::{Fact, Family, Marks, Origin, Phase, ProcessInfo, Sighting};
-use crate::observe::syscall;
 use crate::observe::window::CallCount;
+use crate::observe::{syscall, uring};
 
 impl Observer {
     pub(super) fn sequence(&self, event: &Event, origin: Origin) -> Option<Sighting> {
@@ -31,16 +31,40 @@ pub(super) fn call_sighting(
     phase: Phase,
     origin: Origin,
 ) -> Sighting {
-    let name = syscall::name(count.call).into_owned();
+    let value = syscall::name(count.call).into_owned();
+    let raw = format!("{value}: {} calls, {} errors", count.calls, count.errors);
+    let fact = Fact {
+        family: Family::Syscall,
+        origin,
+        value,
+    };
+    counted(fact, raw, at, phase)
+}
+
+pub(super) fn operation_sighting(
+    opcode: u8,
+    count: u64,
+    at: Moment,
+    phase: Phase,
+    origin: Origin,
+) -> Sighting {
+    let value = uring::name(opcode).into_owned();
+    let raw = format!("{value}: {count} operations");
+    let fact = Fact {
+        family: Family::IoUring,
+        origin,
+        value,
+    };
+    counted(fact, raw, at, phase)
+}
+
+/// A sighting of what is counted per container, so that no process stands for it.
+fn counted(fact: Fact, raw: String, at: Moment, phase: Phase) -> Sighting {
     Sighting {
         at,
         phase,
-        raw: format!("{name}: {} calls, {} errors", count.calls, count.errors),
-        fact: Fact {
-            family: Family::Syscall,
-            origin,
-            value: name,
-        },
+        raw,
+        fact,
         process: ProcessInfo::default(),
         ancestry: Vec::new(),
         marks: Marks::default(),

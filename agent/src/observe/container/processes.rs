@@ -23,6 +23,7 @@ impl Observer {
             self.phase.program_started(event.at);
         }
         self.epoch += u64::from(took_over);
+        self.entrypoints += u64::from(took_over && origin == Origin::Server);
         let value = format!("{}{} <- {caller}", program.label, program.shape);
         let mut raw = program.argv.join(" ");
         if raw.is_empty() {

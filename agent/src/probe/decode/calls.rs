@@ -1,10 +1,12 @@
 //! Records about system calls.
 
-use picket_ebpf::{TEXT_BYTES, TEXTS, kind};
+use picket_ebpf::{TEXT_BYTES, TEXTS, history, kind};
 
 use super::DecodeError;
 use super::cursor::{Cursor, text, until_nul};
 use crate::observe::event::Action;
+
+const CODE: u32 = (1 << history::BITS) - 1;
 
 pub(super) fn action(kind: u32, from: &mut Cursor<'_>) -> Result<Action, DecodeError> {
     Ok(match kind {
@@ -25,13 +27,14 @@ pub(super) fn action(kind: u32, from: &mut Cursor<'_>) -> Result<Action, DecodeE
         }
         kind::SEQUENCE => {
             let thread = from.u32()?;
-            let length = from.u32()?;
-            let calls = [from.u16()?, from.u16()?, from.u16()?, from.u16()?];
-            let calls = calls.get(..length as usize);
-            let calls = calls.filter(|calls| !calls.is_empty());
+            let sequence = from.u32()?;
+            let codes = [2, 1, 0].map(|back| sequence >> (back * history::BITS) & CODE);
             Action::Sequence {
                 thread,
-                calls: calls.ok_or(DecodeError::Field("calls", length))?.to_vec(),
+                calls: codes
+                    .into_iter()
+                    .filter_map(|code| u16::try_from(code).ok()?.checked_sub(1))
+                    .collect(),
             }
         }
         other => return Err(DecodeError::Kind(other)),
