@@ -6,6 +6,12 @@ use super::{Header, NAME_BYTES, PathParts};
 pub const UNIX_PATH_BYTES: usize = 108;
 /// Bytes of a DNS message carried; longer ones are cut.
 pub const DNS_BYTES: usize = 512;
+/// Names asked of DNS and TLS already reported, over all containers. Least recently used entries give way.
+pub const SEEN_HOSTS: u32 = 4096;
+/// Bytes of a name that [`HostKey`] holds. Questions with longer names are reported each time.
+pub const HOST_BYTES: usize = 128;
+/// Counters of new answers, by a hash of the address they are about.
+pub const ANSWERED: u32 = 4096;
 
 /// Classes of files whose bytes are counted apart, as indices into [`Row`](super::Row)'s byte counters. The agent says
 /// which file is of which class; what it has not named is `OTHER`.
@@ -84,6 +90,31 @@ pub struct DnsEvent {
     /// The message without a TCP length prefix.
     pub message: [u8; DNS_BYTES],
 }
+
+/// Key of a DNS question, an address in a DNS answer, or a TLS server name already reported.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct HostKey {
+    /// Row of the container.
+    pub row: u32,
+    /// The row's epoch, as in [`SeenKey`](super::SeenKey).
+    pub epoch: u32,
+    /// One of the `HOST_` constants, and what else must be the same.
+    pub what: u64,
+    /// Of a question the name server, of an answer the address; IPv4 addresses mapped into IPv6.
+    pub address: [u64; 2],
+    /// The name, lower case, filled up with zeroes; DNS names as in messages.
+    pub name: [u64; HOST_BYTES / 8],
+}
+
+/// [`HostKey::what`]: a question; the type stands in bits 16 to 31.
+pub const HOST_ASKED: u64 = 1;
+/// [`HostKey::what`]: an answer; the result stands in bits 8 to 11, the type in bits 16 to 31, the time from bit 32 on.
+pub const HOST_ANSWERED: u64 = 2;
+/// [`HostKey::what`]: a TLS server name; the port stands in bits 16 to 31, the name's length from bit 32 on.
+pub const HOST_TLS: u64 = 3;
+/// An answer that stays the same is reported again after so many nanoseconds, as a power of two: some 4.6 minutes.
+pub const ANSWER_PERIOD_LOG2: u32 = 38;
 
 /// The server name a TLS client asked for.
 #[repr(C)]
@@ -192,6 +223,8 @@ pub struct SequenceEvent {
 }
 
 const _: () = assert!(size_of::<NameEvent>() == 40 + 24 + 2 * NAME_BYTES + size_of::<PathParts>());
+const _: () = assert!(size_of::<HostKey>() == 32 + HOST_BYTES);
+const _: () = assert!(ANSWERED.is_power_of_two());
 const _: () = assert!(size_of::<DnsEvent>() == 40 + 24 + DNS_BYTES);
 const _: () = assert!(size_of::<TlsEvent>() == 40 + 24 + NAME_BYTES);
 const _: () = assert!(size_of::<OutcomeEvent>() == 40 + 32);

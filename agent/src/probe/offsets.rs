@@ -13,6 +13,7 @@ const REQUIRED: &[Field] = &[
     ("TASK_MM", "task_struct", "mm"),
     ("TASK_FS", "task_struct", "fs"),
     ("TASK_FILES", "task_struct", "files"),
+    ("TASK_COMM", "task_struct", "comm"),
     ("TASK_CRED", "task_struct", "cred"),
     ("TASK_EXIT_CODE", "task_struct", "exit_code"),
     ("TASK_SIGNAL", "task_struct", "signal"),

@@ -90,8 +90,8 @@ pub const PROGRAMS: &[Program] = &[
     row("bind6", Socket("bind6"), Network, "IPv6 addresses bound", "of IPv6 servers only TCP listeners are seen"),
     row("sendmsg4", Socket("sendmsg4"), Network, "IPv4 peers of unconnected datagrams", "only connected IPv4 sockets are seen"),
     row("sendmsg6", Socket("sendmsg6"), Network, "IPv6 peers of unconnected datagrams", "only connected IPv6 sockets are seen"),
-    row("skb_ingress", Ingress, Network, "bytes and packets received, also by peer", "nothing received is counted"),
-    row("skb_egress", Egress, Network, "bytes and packets sent, also by peer; requests", "nothing sent is counted, and learning that waits for requests does not end"),
+    row("skb_ingress", Ingress, Network, "bytes and packets received, also by peer; DNS answers", "nothing received is counted"),
+    row("skb_egress", Egress, Network, "bytes and packets sent, also by peer; requests; DNS questions, TLS server names", "nothing sent is counted, and learning that waits for requests does not end"),
 ];
 
 /// The table's row of a program.

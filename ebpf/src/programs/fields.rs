@@ -25,6 +25,7 @@ offsets! {
     TASK_MM: "task_struct.mm",
     TASK_FS: "task_struct.fs",
     TASK_FILES: "task_struct.files",
+    TASK_COMM: "task_struct.comm",
     TASK_CRED: "task_struct.cred",
     TASK_EXIT_CODE: "task_struct.exit_code",
     TASK_STATUS: "task_struct.thread_info.status",

@@ -49,13 +49,16 @@ pub struct Flow {
     served: u16,
     /// The container's own port.
     local: u16,
-    _pad: u32,
+    /// A question went to a name server, whose answer is still to come; TCP alone.
+    asked: u32,
 }
 
 /// The socket that carries a packet of a watched container.
 pub struct Carrier {
     /// The container.
     pub slot: Slot,
+    /// This is the first payload that the socket carries, as far as the probe knows.
+    pub is_first: bool,
     sock: *mut bpf_sock,
     /// Null where there was no memory for it.
     flow: *mut Flow,
@@ -79,21 +82,32 @@ pub fn carrier(packet: &Packet) -> Option<Carrier> {
                 _pad: 0,
                 container: (*flow).container,
             };
-            return Some(Carrier { slot, sock, flow });
+            return Some(Carrier {
+                slot,
+                is_first: false,
+                sock,
+                flow,
+            });
         }
         // In softirq the owner is the socket's cgroup, never the current task's.
         let slot = watch::by_cgroup(bpf_skb_cgroup_id(packet.skb))?;
-        let flow = if flow.is_null() {
-            begun(packet, sock, slot)
-        } else {
+        let known = !flow.is_null();
+        let flow = if known {
             flow
+        } else {
+            begun(packet, sock, slot)
         };
         if !flow.is_null() {
             (*flow).container = slot.container;
             (*flow).row = slot.row;
             (*flow).changes = changes;
         }
-        Some(Carrier { slot, sock, flow })
+        Some(Carrier {
+            slot,
+            is_first: !known && !flow.is_null(),
+            sock,
+            flow,
+        })
     }
 }
 
@@ -161,6 +175,58 @@ impl Carrier {
             (*self.flow).answered = received;
             (*self.flow).served != 0 && received != before
         }
+    }
+
+    /// Address (IPv4 in the first four bytes) and port that the socket is connected to. In packets they may be others, where
+    /// the container's own network namespace translates them.
+    #[inline(always)]
+    pub fn connected_to(&self, version: u8) -> Option<([u64; 2], u16)> {
+        // SAFETY: the helper's result is checked for null; the verifier checks each field.
+        unsafe {
+            let whole = bpf_sk_fullsock(self.sock);
+            if whole.is_null() {
+                return None;
+            }
+            let port = u16::from_be((*whole).dst_port);
+            if version == 4 {
+                return Some(([u64::from((*whole).dst_ip4), 0], port));
+            }
+            let from = &raw const (*whole).dst_ip6;
+            let word = |index: usize| u64::from(from.cast::<u32>().add(index).read_volatile());
+            let address = [word(0) | word(1) << 32, word(2) | word(3) << 32];
+            Some((address, port))
+        }
+    }
+
+    /// Notes that a question went to a name server.
+    #[inline(always)]
+    pub fn asked(&self) {
+        if !self.flow.is_null() {
+            // SAFETY: storage of this socket, not null.
+            unsafe { (*self.flow).asked = 1 };
+        }
+    }
+
+    /// Whether this is the first payload since a question went to a name server.
+    #[inline(always)]
+    pub fn takes_answer(&self) -> bool {
+        if self.flow.is_null() {
+            return false;
+        }
+        // SAFETY: as above.
+        unsafe {
+            let asked = (*self.flow).asked != 0;
+            if asked {
+                (*self.flow).asked = 0;
+            }
+            asked
+        }
+    }
+
+    /// Socket for the storage of others.
+    #[inline(always)]
+    pub fn socket(&self) -> *mut bpf_sock {
+        self.sock
     }
 
     /// Counts a packet of another protocol than TCP for its peer.

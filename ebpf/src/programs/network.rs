@@ -10,10 +10,11 @@ use picket_ebpf::{
 };
 
 use super::{
+    dns,
     emit::{self, Ring},
     fields,
     fields::{direct, peek},
-    flows,
+    flows, hosts,
     maps::{LISTENER, ROW},
     outcomes, watch,
 };
@@ -45,7 +46,9 @@ pub fn connect6(ctx: SockAddrContext) -> i32 {
 /// Datagrams of unconnected sockets never pass `connect`.
 #[cgroup_sock_addr(sendmsg4)]
 pub fn sendmsg4(ctx: SockAddrContext) -> i32 {
-    contacted(address_v4(ctx.sock_addr));
+    if contacted(address_v4(ctx.sock_addr)) {
+        dns::asks(ctx.sock_addr);
+    }
     PASS
 }
 
@@ -117,22 +120,24 @@ fn address_v6(ctx: *mut bpf_sock_addr) -> Address {
     }
 }
 
+/// Notes a contact with a peer; false when no watched container made it.
 #[inline(always)]
-fn contacted(peer: Address) {
+fn contacted(peer: Address) -> bool {
     let Some(slot) = watch::of_current() else {
-        return;
+        return false;
     };
     if let Some(row) = ROW.get_ptr_mut(slot.row) {
         // SAFETY: this CPU's own value.
         unsafe { (*row).connects = (*row).connects.wrapping_add(1) };
     }
-    let [low, high, _] = peer.key();
-    let Some(key) = emit::first_time(slot, SEEN_PEER, peer.key()) else {
-        return;
+    let [low, high, rest] = peer.key();
+    let named = u64::from(hosts::answers(peer.address)) << 32;
+    let Some(key) = emit::first_time(slot, SEEN_PEER, [low, high, rest | named]) else {
+        return true;
     };
     let Some(mut entry) = emit::reserve::<ConnectEvent>(slot.row, Ring::Alerts) else {
         emit::forget(&key);
-        return;
+        return true;
     };
     // SAFETY: reserved ring memory; every field is written.
     unsafe {
@@ -147,6 +152,7 @@ fn contacted(peer: Address) {
         (&raw mut (*event)._pad).write(0);
     }
     entry.submit(emit::wake_flags(true));
+    true
 }
 
 #[inline(always)]

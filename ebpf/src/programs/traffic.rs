@@ -5,9 +5,12 @@
 use aya_ebpf::{bindings::__sk_buff, macros::cgroup_skb, programs::SkBuffContext};
 
 use super::{
-    flows,
+    dns,
+    flows::{self, Carrier},
     maps::ROW,
     network::{PASS, mapped},
+    payload::Payload,
+    tls,
 };
 
 /// `include/uapi/linux/in.h`.
@@ -166,8 +169,33 @@ fn carried(skb: *mut __sk_buff, inbound: bool) {
         }
         if packet.protocol != TCP {
             carrier.count_datagram(&packet);
-        } else if !inbound && carrier.answers() {
-            (*row).requests = (*row).requests.wrapping_add(1);
+            dns::datagram(&packet, &carrier);
+        } else if inbound {
+            if carrier.takes_answer() {
+                dns::segment(&Payload::of(&packet, carrier.slot), None);
+            }
+        } else {
+            if carrier.is_first {
+                first_sent(&packet, &carrier);
+            }
+            if carrier.answers() {
+                (*row).requests = (*row).requests.wrapping_add(1);
+            }
         }
+    }
+}
+
+/// The first payload that a connection carries, and the container sent it: a client's.
+#[inline(always)]
+fn first_sent(packet: &Packet, carrier: &Carrier) {
+    let Some((peer, port)) = carrier.connected_to(packet.version) else {
+        return;
+    };
+    let payload = Payload::of(packet, carrier.slot);
+    if port == dns::PORT {
+        carrier.asked();
+        dns::segment(&payload, Some(peer));
+    } else {
+        tls::hello(&payload, peer, port);
     }
 }
