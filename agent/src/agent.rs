@@ -176,6 +176,7 @@ async fn watch(config: Config, begin: Begin) -> Result<()> {
         resolver,
         selection,
         baselines,
+        devices: config.devices.as_slice().into(),
         detector,
         learning: learning(&config),
         reporter,

@@ -68,6 +68,9 @@ pub struct Config {
     pub budget: Budget,
     /// Endpoints, paths and executables that are always normal; globs.
     pub allow: Vec<String>,
+    /// Devices whose opens are evidence of their own, for each process; globs of paths.
+    #[serde(deserialize_with = "limits::globs")]
+    pub devices: Vec<String>,
     /// Facts that alert even when they were seen in learning.
     pub never_learn: NeverLearn,
     /// Bounds of the exported metrics.

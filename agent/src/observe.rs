@@ -11,6 +11,7 @@ pub mod errno;
 pub mod event;
 pub mod fact;
 pub mod features;
+pub mod file_change;
 pub mod path;
 pub mod phase;
 pub mod privileged;

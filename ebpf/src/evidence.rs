@@ -63,11 +63,15 @@ pub struct NameEvent {
     pub len: u32,
     /// Bytes of `other` without NUL; 0 for calls with one name.
     pub other_len: u32,
+    /// Where in `base` the directory begins from which the second name starts; 0 when that is the first's.
+    pub other_base: u32,
+    /// Always 0.
+    pub _pad: u32,
     /// The file.
     pub name: [u8; NAME_BYTES],
     /// The second name: a rename's or link's target.
     pub other: [u8; NAME_BYTES],
-    /// Directory from which relative names start; empty when all are absolute.
+    /// Directory from which relative names start; empty when all are absolute. A second one may follow.
     pub base: PathParts,
 }
 
@@ -222,7 +226,7 @@ pub struct SequenceEvent {
     pub sequence: u32,
 }
 
-const _: () = assert!(size_of::<NameEvent>() == 40 + 24 + 2 * NAME_BYTES + size_of::<PathParts>());
+const _: () = assert!(size_of::<NameEvent>() == 40 + 32 + 2 * NAME_BYTES + size_of::<PathParts>());
 const _: () = assert!(size_of::<HostKey>() == 32 + HOST_BYTES);
 const _: () = assert!(ANSWERED.is_power_of_two());
 const _: () = assert!(size_of::<DnsEvent>() == 40 + 24 + DNS_BYTES);

@@ -4,6 +4,7 @@
 #![no_std]
 
 mod evidence;
+pub mod shape;
 
 pub use evidence::*;
 
@@ -71,7 +72,7 @@ pub const SEQUENCES_MAX: u32 = 4096;
 pub const THREADS: u32 = 8192;
 /// Names already reported, over all containers. Least recently used entries give way, as in [`SEEN`].
 pub const SEEN_NAMES: u32 = 8192;
-/// Files whose class is known, over all containers. Least recently used entries give way: `OTHER` then.
+/// Files whose class is known or awaited, over all containers. Least recently used entries give way: `OTHER` then.
 pub const FILE_CLASSES: u32 = 16_384;
 /// Files that a CPU remembers as known, so that it need not look them up.
 pub const KNOWN_FILES: u32 = 256;
@@ -279,8 +280,8 @@ pub struct SeenKey {
     pub what: [u64; 3],
 }
 
-/// [`SeenKey::kind`]: a file, with its `ACCESS_` constant from bit 8 on, and in the upper half the process where each is
-/// reported; `what` is the addresses of inode and dentry, and the kernel's name hash and length.
+/// [`SeenKey::kind`]: a file, with its `ACCESS_` constant and what else tells uses apart from bit 8 on, and in the
+/// upper half the process where each is reported; `what` is the addresses of inode and dentry, and the kernel's name hash and length.
 pub const SEEN_FILE: u64 = 1;
 /// [`SeenKey::kind`]: a peer; `what` is address (16 bytes), then port, protocol, IP version and how many new
 /// DNS answers there were about the address.
@@ -294,8 +295,10 @@ pub const SEEN_BIND: u64 = 5;
 /// [`SeenKey::kind`]: a kind of socket; `what` is domain and type, protocol, result.
 pub const SEEN_SOCKET: u64 = 6;
 
-/// Bytes of a name that [`NameKey`] holds. Longer names are reported each time.
+/// Bytes of names that [`NameKey`] holds. Longer names are reported each time.
 pub const NAME_KEY_BYTES: usize = 120;
+/// Where among them a second name begins.
+pub const NAME_KEY_OTHER: usize = 64;
 
 /// Key of a name already reported: the very bytes that the caller wrote.
 #[repr(C)]
@@ -307,11 +310,13 @@ pub struct NameKey {
     pub epoch: u32,
     /// System call number.
     pub call: u32,
-    /// Its result.
+    /// 0 or a negative errno.
     pub result: i32,
-    /// Identity of the directory from which a relative name starts; 0 for absolute names.
-    pub directory: u64,
-    /// The name, filled up with zeroes.
+    /// The call's flags or mode, where it has one.
+    pub detail: u64,
+    /// Identities of the directories from which relative names start; 0 for absolute names.
+    pub directories: [u64; 2],
+    /// The name, and from [`NAME_KEY_OTHER`] on a second one, each filled up with zeroes.
     pub name: [u64; NAME_KEY_BYTES / 8],
 }
 
@@ -333,6 +338,23 @@ pub struct FileKey {
     /// Inode number.
     pub inode: u64,
 }
+
+/// What is known of a file.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileState {
+    /// One of [`file_class`], or [`UNSORTED`].
+    pub class: u32,
+    /// Always 0.
+    pub _pad: u32,
+    /// Bytes read while the class was not known.
+    pub read: u64,
+    /// Bytes written while the class was not known.
+    pub written: u64,
+}
+
+/// [`FileState::class`] of a file whose report the agent has not read yet.
+pub const UNSORTED: u32 = u32::MAX;
 
 /// Key of a listening port of a container.
 #[repr(C)]
@@ -666,9 +688,6 @@ pub const CALL_PRIVILEGED: u32 = 2;
 pub const CALL_DUPLICATES: u32 = 4;
 /// The call starts a program.
 pub const CALL_EXECS: u32 = 8;
-/// The call's first argument is a directory from which the name in its second starts; without this flag the first is
-/// the name.
-pub const CALL_AT: u32 = 16;
 /// The call is privileged, and its first three arguments may be texts, which tell its uses apart.
 pub const CALL_TEXTS: u32 = 32;
 /// Whether and how often the call is made depends on what others do: it is no part of sequences.
@@ -688,6 +707,18 @@ pub const CALL_COMMANDS: u32 = 2048;
 /// The call is about sockets.
 pub const CALL_ABOUT_SOCKETS: u32 =
     CALL_SOCKET | CALL_ADDRESS | CALL_CONNECTS | CALL_SENDS | CALL_COMMANDS;
+/// The call changes what it names.
+pub const CALL_NAMES: u32 = 16;
+/// The call maps files.
+pub const CALL_MAPS: u32 = 1 << 12;
+/// The call reads from the descriptor in its first argument, and returns the bytes.
+pub const CALL_READS: u32 = 1 << 13;
+/// The call writes to the descriptor in its first argument, and returns the bytes.
+pub const CALL_WRITES: u32 = 1 << 14;
+/// The call moves bytes from one descriptor to another, and returns how many.
+pub const CALL_MOVES: u32 = 1 << 15;
+/// The call changes the file behind the descriptor in its first argument.
+pub const CALL_CHANGES: u32 = 1 << 16;
 
 const _: () = assert!(
     size_of::<Row>() == 56 + 4 * lost::ROOM + 16 * file_class::COUNT + 4 * URING_OPS + 8 * CALLS
@@ -702,8 +733,9 @@ const _: () = assert!(history::code(CALLS - 1) < 1 << history::BITS);
 const _: () = assert!(size_of::<SeenKey>() == 40);
 const _: () = assert!(size_of::<PeerKey>() == 24);
 const _: () = assert!(size_of::<PeerBytes>() == 32);
-const _: () = assert!(size_of::<NameKey>() == 24 + NAME_KEY_BYTES);
+const _: () = assert!(size_of::<NameKey>() == 40 + NAME_KEY_BYTES);
 const _: () = assert!(size_of::<FileKey>() == 16);
+const _: () = assert!(size_of::<FileState>() == 24);
 const _: () = assert!(size_of::<Header>() == 40);
 const _: () = assert!(size_of::<PathParts>() == 8 + PATH_BYTES);
 const _: () =
@@ -735,6 +767,8 @@ mod pod {
     unsafe impl aya::Pod for super::PeerKey {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::PeerBytes {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::FileState {}
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! The programs, one file a subject. No policy lives here: they count, compare with what was reported, and report.
 
+mod arguments;
 mod calls;
 mod cgroups;
 mod descriptors;
 mod dns;
 mod emit;
 mod fields;
+mod file_bytes;
 mod files;
 mod flows;
 mod hosts;

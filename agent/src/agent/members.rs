@@ -287,6 +287,7 @@ impl Pipeline {
             container = %container.name, namespace = %container.namespace, image = %container.image,
             id = %container.id, "A container is watched."
         );
+        let observer = observer.with_devices(Arc::clone(&self.parts.devices));
         let counted = (waiting.row, waiting.counted);
         let mut watched = Watched::new(container, key, counted, observer);
         watched.nested = waiting.nested;

@@ -16,7 +16,7 @@ use crate::baseline::learning::LearningSettings;
 use crate::detect::detector::{Detector, Outcome};
 use crate::export::metrics::Metrics;
 use crate::export::view::ContainerView;
-use crate::observe::event::{Action, CgroupId, Event, Moment};
+use crate::observe::event::{CgroupId, Event, Moment};
 use crate::observe::fact::Sighting;
 use crate::observe::path;
 use crate::observe::window::ThreadCalls;
@@ -47,6 +47,8 @@ pub struct Parts {
     pub selection: Selection,
     /// Learned state.
     pub baselines: Baselines,
+    /// Globs of the devices whose opens are facts of their own.
+    pub devices: Arc<[String]>,
     /// The verdict.
     pub detector: Detector,
     /// When learning is enough, for display.
@@ -168,12 +170,9 @@ impl Pipeline {
             return;
         };
         watched.count(event);
-        if let Action::Open {
-            path, access, file, ..
-        } = &event.action
-        {
-            let class = path::class(path, *access);
-            self.parts.probe.classify(watched.row, *file, class);
+        if let Some((file, class)) = path::class_of(&event.action, &self.parts.devices) {
+            let moved = self.parts.probe.classify(watched.row, file, class);
+            watched.count_bytes(class, moved);
         }
         let before = watched.observer.epoch();
         let entrypoints = watched.observer.entrypoints();

@@ -1,5 +1,9 @@
 //! The pipeline's state as the API shows it.
 
+use std::collections::BTreeMap;
+
+use picket_ebpf::file_class;
+
 use super::clock;
 use super::pipeline::Pipeline;
 use super::watched::Watched;
@@ -7,9 +11,11 @@ use crate::baseline::facts::Seen;
 use crate::baseline::learning::{FamilyState, State as LearningState};
 use crate::baseline::model::Baseline;
 use crate::export::metrics::State;
-use crate::export::view::{BaselineView, ContainerView, FactView, FamilyView, IncidentView};
+use crate::export::view::{
+    BaselineView, ContainerView, FactView, FamilyView, FileBytesView, IncidentView,
+};
 use crate::incident::Status;
-use crate::observe::event::{CgroupId, Moment};
+use crate::observe::event::{CgroupId, FileClass, Moment};
 use crate::observe::fact::{Fact, Phase};
 
 impl Pipeline {
@@ -46,6 +52,7 @@ impl Pipeline {
             phase: watched.observer.phase().name().to_owned(),
             baseline_id: baseline.id(),
             requests: watched.requests,
+            file_bytes: file_bytes(watched),
             findings: watched.findings,
             events_lost: watched.events_lost,
             lost: watched
@@ -204,4 +211,20 @@ fn fact_view(phase: Phase, fact: &Fact, seen: &Seen) -> FactView {
 
 fn wall_ms(at: Moment) -> i64 {
     clock::boot_ms().saturating_add(i64::try_from(at.0 / 1_000_000).unwrap_or(i64::MAX))
+}
+
+fn file_bytes(watched: &Watched) -> BTreeMap<String, FileBytesView> {
+    let (read, written) = &watched.file_bytes;
+    FileClass::ALL
+        .into_iter()
+        .zip(file_class::NAMES)
+        .map(|(class, name)| {
+            let bytes = FileBytesView {
+                read: read.of(class),
+                written: written.of(class),
+            };
+            (name.to_owned(), bytes)
+        })
+        .filter(|(_, bytes)| *bytes != FileBytesView::default())
+        .collect()
 }

@@ -1,14 +1,15 @@
 //! One container under watch: its identity, its observer, its counters.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::take;
 use std::sync::Arc;
 
 use super::inventory::Existing;
 use crate::baseline::key::Key;
 use crate::observe::container::Observer;
-use crate::observe::event::{Action, CgroupId, Event, Moment};
+use crate::observe::event::{Action, CgroupId, Event, FileClass, Moment};
 use crate::observe::resources::Resources;
-use crate::observe::window::{ThreadCalls, Window};
+use crate::observe::window::{FileBytes, ThreadCalls, Window};
 use crate::probe::{Counted, Row, Totals};
 use crate::workload::container::Container;
 use crate::workload::hierarchy::Hierarchy;
@@ -63,6 +64,8 @@ pub struct Watched {
     pub events: BTreeMap<&'static str, u64>,
     /// Requests since discovery.
     pub requests: u64,
+    /// Bytes read from files and written to them since discovery.
+    pub file_bytes: (FileBytes, FileBytes),
     /// Findings since discovery.
     pub findings: u64,
     /// Events lost since discovery.
@@ -75,6 +78,8 @@ pub struct Watched {
     pub used: (Resources, u64),
     /// Its processes are to be looked up once what waited for this agent was handled.
     pub resync: bool,
+    /// Bytes moved before the kernel knew the files' classes, since the last window.
+    early_bytes: (FileBytes, FileBytes),
     totals: Totals,
     account: Account,
     window_start: Moment,
@@ -106,11 +111,13 @@ impl Watched {
             observer,
             events: BTreeMap::new(),
             requests: 0,
+            file_bytes: (FileBytes::default(), FileBytes::default()),
             findings: 0,
             events_lost: 0,
             lost: BTreeMap::new(),
             resync: false,
             threads: Vec::new(),
+            early_bytes: (FileBytes::default(), FileBytes::default()),
             used: (Resources::default(), 0),
             totals: counted.totals,
             account,
@@ -140,6 +147,12 @@ impl Watched {
         *self.events.entry(kind(&event.action)).or_insert(0) += 1;
     }
 
+    /// Counts bytes read from and written to a file before the kernel knew its class.
+    pub fn count_bytes(&mut self, class: FileClass, (read, written): (u64, u64)) {
+        self.early_bytes.0.add_to(class, read);
+        self.early_bytes.1.add_to(class, written);
+    }
+
     /// Closes the window that ends at `end`, with the counters' present `totals`; `None` when no time has passed.
     pub fn close_window(
         &mut self,
@@ -159,6 +172,10 @@ impl Watched {
             self.used = (counters.resources.clone(), length_ns);
         }
         self.requests += counters.requests;
+        counters.file_read.add(&take(&mut self.early_bytes.0));
+        counters.file_written.add(&take(&mut self.early_bytes.1));
+        self.file_bytes.0.add(&counters.file_read);
+        self.file_bytes.1.add(&counters.file_written);
         self.events_lost += counters.lost_events;
         let lost = totals.losses_since(&self.totals);
         for (reason, count) in &lost {

@@ -8,6 +8,16 @@ use super::{
 };
 use crate::workload::selection;
 
+/// Accelerators of every maker whose nodes have names of their own.
+const DEVICES: [&str; 6] = [
+    "/dev/nvidia*",
+    "/dev/dri/*",
+    "/dev/kfd",
+    "/dev/accel*",
+    "/dev/davinci*",
+    "/dev/neuron*",
+];
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -23,6 +33,7 @@ impl Default for Config {
             learning: Learning::default(),
             budget: Budget::default(),
             allow: Vec::new(),
+            devices: DEVICES.map(str::to_owned).to_vec(),
             never_learn: NeverLearn::Builtin,
             metrics: Metrics::default(),
             log: Log::default(),

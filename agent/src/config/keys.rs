@@ -118,6 +118,11 @@ pub static KEYS: &[Key] = &[
         doc: "Endpoints, paths and executables that are always normal; globs.",
     },
     Key {
+        name: "devices",
+        kind: Kind::Paths,
+        doc: "Devices whose opens are evidence of their own, for each process; globs.",
+    },
+    Key {
         name: "never_learn",
         kind: Kind::NeverLearn,
         doc: "Facts that alert even when they were seen in learning.",

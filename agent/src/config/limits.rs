@@ -83,6 +83,17 @@ pub(super) fn absolute_list<'de, D: Deserializer<'de>>(
     }
 }
 
+/// Globs of absolute paths.
+pub(super) fn globs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let globs = Vec::<String>::deserialize(deserializer)?;
+    match globs.iter().find(|glob| !glob.starts_with('/')) {
+        Some(glob) => Err(Error::custom(format_args!(
+            "{glob:?} is not an absolute path"
+        ))),
+        None => Ok(globs),
+    }
+}
+
 /// Rules that can be used. Without any, nothing would be watched.
 pub(super) fn rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Rule>, D::Error> {
     let rules = Vec::<Rule>::deserialize(deserializer)?;

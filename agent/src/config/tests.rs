@@ -77,6 +77,7 @@ learning:
   min_requests: 50
 budget: {findings_per_container_month: 0.5}
 allow: ['tcp 10.0.0.0/8:443', /tmp/cache/*]
+devices: [/dev/nvidia*, /dev/tpu*]
 never_learn: builtin
 metrics: {max_series: 600, granularity: container}
 log: {findings: /var/log/picket.jsonl, level: debug}
@@ -89,6 +90,7 @@ log: {findings: /var/log/picket.jsonl, level: debug}
     assert_eq!(config.learning.min_requests, 50);
     assert!((config.budget.findings_per_container_month - 0.5).abs() < f64::EPSILON);
     assert_eq!(config.allow.len(), 2);
+    assert_eq!(config.devices, ["/dev/nvidia*", "/dev/tpu*"]);
     assert_eq!(
         config.log.findings,
         FindingsLog::File(PathBuf::from("/var/log/picket.jsonl"))
@@ -203,6 +205,10 @@ fn errors_in_a_file_name_place_key_cause_and_way_out() {
         (
             "state_dir: var/lib\n",
             ":1:12: state_dir: \"var/lib\" is not an absolute path",
+        ),
+        (
+            "devices: [dev/kfd]\n",
+            ":1:10: devices: \"dev/kfd\" is not an absolute path",
         ),
         (
             "runtime_dirs: [/a, b]\n",

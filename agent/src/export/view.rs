@@ -74,6 +74,16 @@ pub struct Degraded {
     pub reason: String,
 }
 
+/// Bytes of one class of files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FileBytesView {
+    /// Read by system calls.
+    pub read: u64,
+    /// Written by system calls.
+    pub written: u64,
+}
+
 /// One watched container: `/api/v1/containers`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -121,6 +131,8 @@ pub struct ContainerView {
     pub lost: BTreeMap<String, u64>,
     /// Events attributed to it since discovery, by kind.
     pub events: BTreeMap<String, u64>,
+    /// Bytes read from files and written to them since discovery, by class of file; only classes that occurred.
+    pub file_bytes: BTreeMap<String, FileBytesView>,
     /// The threads that made most system calls in its last window.
     pub threads: Vec<ThreadCalls>,
     /// What it used of the machine in its last window.

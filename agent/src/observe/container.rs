@@ -10,6 +10,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::dns::{Question, Resolutions};
 use super::event::{Action, Event, Moment, Protocol};
@@ -36,6 +37,7 @@ pub struct Observer {
     reported_calls: BTreeSet<(Phase, Origin, u16)>,
     reported_operations: BTreeSet<(Phase, Origin, u8)>,
     entrypoints: u64,
+    devices: Arc<[String]>,
     resolutions: Resolutions,
     /// Sightings of questions whose answers are not there yet.
     questions: Recent<Question, Sighting>,
@@ -61,6 +63,13 @@ impl Observer {
         )
     }
 
+    /// The same container, of which opens of these devices (globs) are facts of their own.
+    #[must_use]
+    pub fn with_devices(mut self, devices: Arc<[String]>) -> Self {
+        self.devices = devices;
+        self
+    }
+
     fn new(processes: ProcessTable, phase: PhaseTracker) -> Self {
         Self {
             processes,
@@ -69,6 +78,7 @@ impl Observer {
             reported_calls: BTreeSet::new(),
             reported_operations: BTreeSet::new(),
             entrypoints: 0,
+            devices: Arc::default(),
             resolutions: Resolutions::default(),
             questions: Recent::new(names::MAX_WAITING),
             contacts: Recent::new(network::MAX_CONTACTS),

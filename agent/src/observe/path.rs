@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::event::Access;
 
-pub use class::class;
+pub use class::{class_of, device};
 pub use marks::marks;
 
 /// Longest generalised path in bytes.

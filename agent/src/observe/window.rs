@@ -37,6 +37,20 @@ pub struct ThreadCalls {
 pub struct FileBytes(pub [u64; FileClass::ALL.len()]);
 
 impl FileBytes {
+    /// Adds to one class.
+    pub fn add_to(&mut self, class: FileClass, bytes: u64) {
+        if let Some(sum) = self.0.get_mut(class as usize) {
+            *sum = sum.saturating_add(bytes);
+        }
+    }
+
+    /// Adds others to these.
+    pub fn add(&mut self, others: &Self) {
+        for (sum, other) in self.0.iter_mut().zip(others.0) {
+            *sum = sum.saturating_add(other);
+        }
+    }
+
     /// Bytes of one class.
     #[must_use]
     pub fn of(&self, class: FileClass) -> u64 {

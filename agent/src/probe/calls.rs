@@ -1,19 +1,13 @@
 //! Which system calls the probe looks at more closely than counting.
 
+mod files;
+
 use picket_ebpf::{
-    CALL_ADDRESS, CALL_AT, CALL_COMMANDS, CALL_CONNECTS, CALL_DUPLICATES, CALL_EXECS, CALL_OPENS,
-    CALL_PRIVILEGED, CALL_SENDS, CALL_SOCKET, CALL_STRUCT, CALL_TEXTS, CALL_WAITS, CALLS,
+    CALL_ADDRESS, CALL_COMMANDS, CALL_CONNECTS, CALL_DUPLICATES, CALL_PRIVILEGED, CALL_SENDS,
+    CALL_SOCKET, CALL_STRUCT, CALL_TEXTS, CALL_WAITS, CALLS,
 };
 
-const OPENS: &[libc::c_long] = &[
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_open,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_creat,
-    libc::SYS_openat,
-    libc::SYS_openat2,
-    libc::SYS_open_by_handle_at,
-];
+pub use files::{execs, makes_symlink, opens, shapes};
 
 const DUPLICATES: &[libc::c_long] = &[
     libc::SYS_dup,
@@ -24,11 +18,6 @@ const DUPLICATES: &[libc::c_long] = &[
 
 /// They may take one of the standard streams that was closed.
 const ACCEPTS: &[libc::c_long] = &[libc::SYS_accept, libc::SYS_accept4];
-
-const EXECS: &[libc::c_long] = &[libc::SYS_execve, libc::SYS_execveat];
-
-/// Those among the calls above that take a directory first.
-const AT: &[libc::c_long] = &[libc::SYS_execveat];
 
 /// Calls a model server has no business with: changing namespaces and mounts, looking into other processes, loading
 /// kernel code, and what kernel exploits start with.
@@ -105,6 +94,7 @@ const WAITS: &[libc::c_long] = &[
 /// The `CALL_FLAGS` global.
 pub fn flags() -> [u32; CALLS] {
     let mut flags = [0; CALLS];
+    files::add_flags(&mut flags);
     for (calls, flag) in [
         (PRIVILEGED, CALL_PRIVILEGED),
         (PRIVILEGED_TEXTS, CALL_PRIVILEGED | CALL_TEXTS),
@@ -116,9 +106,6 @@ pub fn flags() -> [u32; CALLS] {
         (&[libc::SYS_bind], CALL_ADDRESS),
         (&[libc::SYS_connect], CALL_CONNECTS),
         (&[libc::SYS_sendto], CALL_SENDS),
-        (OPENS, CALL_OPENS),
-        (EXECS, CALL_EXECS),
-        (AT, CALL_AT),
         (WAITS, CALL_WAITS),
     ] {
         for &call in calls {
@@ -137,20 +124,20 @@ pub fn flags() -> [u32; CALLS] {
 mod tests {
     #![allow(clippy::indexing_slicing, reason = "tests")]
 
+    use picket_ebpf::CALL_EXECS;
+
     use super::*;
 
     #[test]
     fn calls_have_their_flags() {
         let flags = flags();
-        assert_eq!(flags[libc::SYS_openat as usize], CALL_OPENS);
         assert_eq!(flags[libc::SYS_ptrace as usize], CALL_PRIVILEGED);
         assert_eq!(flags[libc::SYS_dup3 as usize], CALL_DUPLICATES);
         assert_eq!(flags[libc::SYS_execve as usize], CALL_EXECS);
-        assert_eq!(flags[libc::SYS_execveat as usize], CALL_EXECS | CALL_AT);
         assert_eq!(flags[libc::SYS_accept4 as usize], CALL_DUPLICATES);
         assert_eq!(flags[libc::SYS_connect as usize], CALL_CONNECTS);
         assert_eq!(flags[libc::SYS_futex as usize], CALL_WAITS);
         assert_eq!(flags[libc::SYS_socket as usize] & CALL_WAITS, 0);
-        assert_eq!(flags[libc::SYS_read as usize], 0);
+        assert_eq!(flags[libc::SYS_getppid as usize], 0);
     }
 }

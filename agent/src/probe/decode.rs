@@ -261,7 +261,7 @@ mod tests {
             bytes.extend((-2i32).to_ne_bytes());
             bytes.extend(0u64.to_ne_bytes());
             bytes.extend(u32::try_from(name.len()).unwrap().to_ne_bytes());
-            bytes.extend(0u32.to_ne_bytes());
+            bytes.extend([0; 12]);
             let mut field = name.as_bytes().to_vec();
             field.resize(2 * NAME_BYTES, 0);
             bytes.extend(field);

@@ -107,6 +107,7 @@ pub(super) fn load_object(
     let typed_task = u32::from(btf.knows("BPF_FUNC_get_current_task_btf") && !untyped);
     let offsets = offsets::resolve(&btf)?;
     let flags = calls::flags();
+    let shapes = calls::shapes();
     let [key0, key1, key2] = secret_numbers().map_err(ProbeError::NoRandomness)?;
     let cpus = aya::util::nr_cpus().map_err(|(_, error)| ProbeError::Refused(error.to_string()))?;
     let sequences = u32::from(settings.sequences);
@@ -116,6 +117,7 @@ pub(super) fn load_object(
     }
     loader
         .override_global("CALL_FLAGS", flags.as_slice(), true)
+        .override_global("CALL_SHAPES", shapes.as_slice(), true)
         .override_global("COMPAT_BIT", &offsets::COMPAT_BIT, true)
         .override_global("TYPED_TASK", &typed_task, true)
         .override_global("SEQUENCES", &sequences, true)

@@ -10,7 +10,9 @@ use aya::maps::{
     Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuValues, Queue, RingBuf,
 };
 use aya::programs::links::FdLink;
-use picket_ebpf::{Control, FileKey, ListenerKey, SEQUENCE_WORDS, Sequences, Slot, Taken, lost};
+use picket_ebpf::{
+    Control, FileKey, FileState, ListenerKey, SEQUENCE_WORDS, Sequences, Slot, Taken, lost,
+};
 use serde::{Deserialize, Serialize};
 
 use super::carried;
@@ -44,7 +46,7 @@ pub struct Probe {
     told: Control,
     epochs: Array<MapData, u32>,
     listeners: HashMap<MapData, ListenerKey, u8>,
-    file_classes: HashMap<MapData, FileKey, u32>,
+    files: HashMap<MapData, FileKey, FileState>,
     losses: PerCpuArray<MapData, u64>,
     threads: Threads,
     /// Where sequences of system calls are reported.
@@ -109,7 +111,7 @@ impl Probe {
             },
             epochs: take(&mut programs, "EPOCH", Array::try_from)?,
             listeners: take(&mut programs, "LISTENER", HashMap::try_from)?,
-            file_classes: take(&mut programs, "FILE_CLASS", HashMap::try_from)?,
+            files: take(&mut programs, "FILE", HashMap::try_from)?,
             losses: take(&mut programs, "LOST", PerCpuArray::try_from)?,
             threads: Threads::new(
                 take(&mut programs, "THREAD", lru_hash)?,
@@ -324,16 +326,28 @@ impl Probe {
         }
     }
 
-    /// Tells the kernel of which class a container's file is.
-    pub fn classify(&mut self, row: Row, file: FileId, class: FileClass) {
+    /// Tells the kernel of which class a container's file is, and returns the bytes read and written before it knew. What
+    /// is moved in the microseconds of this call is not counted.
+    pub fn classify(&mut self, row: Row, file: FileId, class: FileClass) -> (u64, u64) {
         let key = FileKey {
             row: row.0,
             device: file.device,
             inode: file.inode,
         };
-        if let Err(error) = self.file_classes.insert(key, class as u32, 0) {
-            tracing::warn!(?file, %error, "The class of a file could not be noted; its bytes count as other files'.");
+        let before = self.files.get(&key, 0).ok();
+        let state = FileState {
+            class: class as u32,
+            _pad: 0,
+            read: 0,
+            written: 0,
+        };
+        if before.is_some_and(|before| before == state) {
+            return (0, 0);
         }
+        if let Err(error) = self.files.insert(key, state, 0) {
+            tracing::warn!(?file, %error, "The class of a file could not be noted; its bytes are not counted.");
+        }
+        before.map_or((0, 0), |before| (before.read, before.written))
     }
 
     /// Has the sequences of system calls reported anew that a container makes.

@@ -94,6 +94,7 @@ const REGISTERS: &[(&str, &str, u64)] = &[
     ("REGS_ARG0", "di", 0),
     ("REGS_ARG1", "si", 0),
     ("REGS_ARG2", "dx", 0),
+    ("REGS_ARG3", "r10", 0),
     ("REGS_ARG4", "r8", 0),
     ("REGS_ARG5", "r9", 0),
 ];
@@ -104,6 +105,7 @@ const REGISTERS: &[(&str, &str, u64)] = &[
     ("REGS_ARG0", "orig_x0", 0),
     ("REGS_ARG1", "regs", 8),
     ("REGS_ARG2", "regs", 16),
+    ("REGS_ARG3", "regs", 24),
     ("REGS_ARG4", "regs", 32),
     ("REGS_ARG5", "regs", 40),
 ];

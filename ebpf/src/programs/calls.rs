@@ -4,17 +4,19 @@
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use picket_ebpf::{
-    CALL_ABOUT_SOCKETS, CALL_AT, CALL_COMPAT, CALL_DUPLICATES, CALL_EXECS, CALL_OPENS,
-    CALL_PRIVILEGED, CALL_WAITS, CALLS, Slot, cell,
+    CALL_ABOUT_SOCKETS, CALL_CHANGES, CALL_COMPAT, CALL_DUPLICATES, CALL_EXECS, CALL_MAPS,
+    CALL_MOVES, CALL_NAMES, CALL_OPENS, CALL_PRIVILEGED, CALL_READS, CALL_WAITS, CALL_WRITES,
+    CALLS, Row, Slot, cell, shape,
 };
 
 use super::{
+    arguments::Arguments,
     fields,
     fields::direct,
+    file_bytes::{self, Way},
     files,
     maps::ROW,
-    names::{self, Named},
-    privileged, sockets, threads, watch,
+    names, privileged, sockets, threads, watch,
 };
 
 /// `include/trace/events/syscalls.h`: `TP_PROTO(struct pt_regs *regs, long ret)`.
@@ -49,25 +51,63 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
             .read_volatile();
         threads::called(task, slot, index, flags, failed);
         if flags & !CALL_WAITS != 0 {
-            noteworthy(task, slot, flags, index as u64, result, registers);
+            noteworthy(task, slot, row, flags, index as u64, result, registers);
         }
     }
     0
 }
 
-/// The few calls that may become events.
+/// The few calls that are looked at more closely, the frequent ones first.
 #[inline(always)]
 unsafe fn noteworthy(
     task: *const u8,
     slot: Slot,
+    row: *mut Row,
     flags: u32,
     number: u64,
     result: i64,
     registers: *const u8,
 ) {
-    if flags & CALL_OPENS != 0 {
-        if result >= 0 {
-            files::opened(task, slot, result as u64);
+    // SAFETY: as in the caller.
+    let arguments = unsafe { Arguments::of(registers, number) };
+    if flags & (CALL_READS | CALL_WRITES) != 0 {
+        if result > 0 {
+            let way = if flags & CALL_READS != 0 {
+                Way::Read
+            } else {
+                Way::Written
+            };
+            // SAFETY: as in the caller.
+            let fd = unsafe { direct(registers, &fields::REGS_ARG0) };
+            file_bytes::moved(task, slot, row, fd, result as u64, way);
+        }
+    } else if flags & CALL_OPENS != 0 && result >= 0 {
+        files::opened(task, slot, result as u64, &arguments);
+    } else if flags & CALL_NAMES != 0 || (flags & (CALL_OPENS | CALL_EXECS) != 0 && result < 0) {
+        // `utimensat` without a name means the file behind the descriptor in the directory's place.
+        match (arguments.get(shape::NAME), arguments.get(shape::DIRECTORY)) {
+            (Some(0), Some(fd)) if result == 0 => files::changed(&slot, fd, number, 0),
+            _ => names::report(&slot, number, result, &arguments),
+        }
+    } else if flags & CALL_MAPS != 0 {
+        if result >= 0 || result < -4095 {
+            // SAFETY: as in the caller.
+            unsafe { files::mapped(&slot, registers) };
+        }
+    } else if flags & CALL_CHANGES != 0 {
+        if result == 0 {
+            // SAFETY: as in the caller.
+            let fd = unsafe { direct(registers, &fields::REGS_ARG0) };
+            files::changed(&slot, fd, number, arguments.detail());
+        }
+    } else if flags & CALL_MOVES != 0 {
+        if result > 0 {
+            let both = [(shape::SOURCE, Way::Read), (shape::TARGET, Way::Written)];
+            for (shift, way) in both {
+                if let Some(fd) = arguments.get(shift) {
+                    file_bytes::moved(task, slot, row, fd, result as u64, way);
+                }
+            }
         }
     } else if flags & CALL_DUPLICATES != 0 {
         if (0..=2).contains(&result) {
@@ -75,31 +115,17 @@ unsafe fn noteworthy(
         }
     } else if flags & CALL_PRIVILEGED != 0 {
         // SAFETY: as in the caller.
-        privileged::made(slot, flags, number, result, unsafe { arguments(registers) });
+        privileged::made(slot, flags, number, result, unsafe {
+            first_three(registers)
+        });
     } else if flags & CALL_ABOUT_SOCKETS != 0 {
         // SAFETY: as in the caller.
         unsafe { sockets::called(slot, flags, number, result, registers) };
-    } else if flags & CALL_EXECS != 0 && result < 0 {
-        // SAFETY: as in the caller.
-        let [first, second, _] = unsafe { arguments(registers) };
-        let (directory, name) = if flags & CALL_AT != 0 {
-            (Some(first), second)
-        } else {
-            (None, first)
-        };
-        let named = Named {
-            call: number,
-            result,
-            detail: 0,
-            directory,
-            name,
-        };
-        names::report(slot, named);
     }
 }
 
 #[inline(always)]
-unsafe fn arguments(registers: *const u8) -> [u64; 3] {
+unsafe fn first_three(registers: *const u8) -> [u64; 3] {
     // SAFETY: typed argument and offsets from BTF.
     unsafe {
         [

@@ -183,6 +183,15 @@ pub fn first_time(slot: Slot, kind: u64, what: [u64; 3]) -> Option<SeenKey> {
     Some(key)
 }
 
+/// Begins a new epoch for a row: everything is reported again.
+#[inline(always)]
+pub fn raise_epoch(row: u32) {
+    if let Some(epoch) = EPOCH.get_ptr_mut(row) {
+        // SAFETY: a map value, changed at once for all CPUs.
+        unsafe { asm!("lock *(u32 *)({0} + 0) += {1}", in(reg) epoch, in(reg) 1u64) };
+    }
+}
+
 /// Forgets a thing whose event was not delivered.
 #[inline(always)]
 pub fn forget(key: &SeenKey) {

@@ -100,6 +100,7 @@ offsets! {
     REGS_ARG0: "pt_regs: first argument as it was at entry",
     REGS_ARG1: "pt_regs: second argument",
     REGS_ARG2: "pt_regs: third argument",
+    REGS_ARG3: "pt_regs: fourth argument",
     REGS_ARG4: "pt_regs: fifth argument",
     REGS_ARG5: "pt_regs: sixth argument",
 }
@@ -107,6 +108,10 @@ offsets! {
 /// Flags by system call number: `CALL_OPENS` and its siblings.
 #[unsafe(no_mangle)]
 pub static CALL_FLAGS: Global<[u32; picket_ebpf::CALLS]> = Global::new([0; picket_ebpf::CALLS]);
+
+/// Where each system call has its names and descriptors, as `picket_ebpf::shape` says.
+#[unsafe(no_mangle)]
+pub static CALL_SHAPES: Global<[u32; picket_ebpf::CALLS]> = Global::new([0; picket_ebpf::CALLS]);
 
 /// Whether the kernel hands out the current task as a typed pointer (5.11 and later).
 #[unsafe(no_mangle)]

@@ -1,59 +1,136 @@
 //! Files: what a container opened, by identity, and its path where it is new.
 
-use aya_ebpf::helpers::bpf_get_current_pid_tgid;
+use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_get_current_pid_tgid};
 use picket_ebpf::{
-    ACCESS_READ, ACCESS_WRITE, FileKey, KNOWN_FILES, OpenEvent, PATH_BYTES, SEEN_BY_PROCESS,
-    SEEN_FILE, SEEN_FOR_GOOD, SEEN_UNSORTED, SeenKey, Slot, StdioEvent, file_class, kind, lost,
+    ACCESS_CHANGE, ACCESS_MAP_CODE, ACCESS_MAP_WRITE, ACCESS_READ, ACCESS_WRITE, FileKey,
+    FileState, KNOWN_FILES, OpenEvent, PATH_BYTES, SEEN_BY_PROCESS, SEEN_FILE, SEEN_FOR_GOOD,
+    SEEN_UNSORTED, SeenKey, Slot, StdioEvent, UNSORTED, file_class, kind, lost,
 };
 
 use super::{
-    descriptors::{self, Read, WithFile, file_of},
+    arguments::Arguments,
+    descriptors::{self, Read, Untyped, WithFile, file_of},
     emit::{self, Ring},
     fields,
-    fields::peek,
-    maps::{EPOCH, FILE_CLASS, KNOWN, OPEN_SCRATCH, SEEN_THINGS},
+    fields::{direct, peek},
+    maps::{EPOCH, FILE, KNOWN, OPEN_SCRATCH, SEEN_THINGS},
     paths::{self, S_IFDIR, S_IFMT, S_IFSOCK},
 };
 
+const NOT_SORTED: FileState = FileState {
+    class: UNSORTED,
+    _pad: 0,
+    read: 0,
+    written: 0,
+};
 /// `include/linux/fs.h`.
 const FMODE_WRITE: u32 = 2;
+const FMODE_PATH: u32 = 1 << 14;
+/// `include/uapi/asm-generic/mman-common.h` and `include/uapi/linux/mman.h`.
+const PROT_WRITE: u64 = 2;
+const PROT_EXEC: u64 = 4;
+const MAP_PRIVATE: u64 = 2;
+const MAP_TYPE: u64 = 0xf;
+const MAP_ANONYMOUS: u64 = 0x20;
 /// `include/linux/socket.h`.
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 
 /// A file was opened as descriptor `fd`: reported once per container, epoch and access.
 #[inline(always)]
-pub fn opened(task: *const u8, slot: Slot, fd: u64) {
-    descriptors::with_file(task, fd, Use { slot });
+pub fn opened(task: *const u8, slot: Slot, fd: u64, arguments: &Arguments) {
+    descriptors::with_file(task, fd, Open { slot, arguments });
 }
 
-struct Use {
+struct Open<'a> {
     slot: Slot,
+    arguments: &'a Arguments,
 }
 
-impl WithFile for Use {
+impl WithFile for Open<'_> {
     #[inline(always)]
     fn run<R: Read>(self, file: *const u8) {
         let mode: u32 = R::field(file, &fields::FILE_MODE);
+        // It stands for the name alone; to use the file it has to be opened.
+        if mode & FMODE_PATH != 0 {
+            return;
+        }
         let access = if mode & FMODE_WRITE != 0 {
             ACCESS_WRITE
         } else {
             ACCESS_READ
         };
-        let Some(key) = key_of::<R>(&self.slot, file, access) else {
+        let Some((key, known)) = unremembered::<R>(&self.slot, file, access.into()) else {
             return;
         };
-        let Some(known) = KNOWN.get_ptr_mut(index_of(&key)) else {
-            return;
-        };
-        // SAFETY: this CPU's own value, which no other program touches.
-        unsafe {
-            if is_same(known, &key) {
-                return;
-            }
-        }
-        unfamiliar(&self.slot, file, key, known);
+        // The file keeps its flags, but those that only the opening needs (`do_dentry_open`, fs/open.c).
+        let flags = R::field::<u32>(file, &fields::FILE_FLAGS) | self.arguments.detail() as u32;
+        unfamiliar(&self.slot, file, &key, known, flags);
     }
+}
+
+/// A file was mapped: reported as [`opened`] is, when it was mapped as code, or so that stores change it.
+///
+/// # Safety
+///
+/// `registers` is the typed argument of the tracepoint.
+#[inline(never)]
+pub unsafe fn mapped(slot: &Slot, registers: *const u8) {
+    // SAFETY: the caller's.
+    let (protection, flags, fd) = unsafe {
+        (
+            direct::<u64>(registers, &fields::REGS_ARG2),
+            direct::<u64>(registers, &fields::REGS_ARG3),
+            direct::<u64>(registers, &fields::REGS_ARG4),
+        )
+    };
+    if flags & MAP_ANONYMOUS != 0 {
+        return;
+    }
+    let is_shared = flags & MAP_TYPE != MAP_PRIVATE;
+    let access = if protection & PROT_EXEC != 0 {
+        ACCESS_MAP_CODE
+    } else if is_shared && protection & PROT_WRITE != 0 {
+        ACCESS_MAP_WRITE
+    } else {
+        return;
+    };
+    // The upper half of the register may be anything.
+    let file = file_of(fd & u64::from(u32::MAX));
+    if let Some((key, known)) = unremembered::<Untyped>(slot, file, access.into()) {
+        let flags = peek(file, &fields::FILE_FLAGS);
+        unfamiliar(slot, file, &key, known, flags);
+    }
+}
+
+/// A file was changed through its descriptor: reported as [`opened`] is, once for each call and kind of mode.
+#[inline(never)]
+pub fn changed(slot: &Slot, fd: u64, call: u64, mode: u64) {
+    let file = file_of(fd & u64::from(u32::MAX));
+    // Whether it may be run, and as whom, is what matters of a mode.
+    let telling = u64::from(mode & 0o111 != 0) | (mode & 0o6000) >> 9;
+    let detail = (call & 0x1ff) | telling << 9;
+    let access = u64::from(ACCESS_CHANGE) | detail << 8;
+    if let Some((key, known)) = unremembered::<Untyped>(slot, file, access) {
+        let flags = (call & 0xffff) as u32 | (mode as u32) << 16;
+        unfamiliar(slot, file, &key, known, flags);
+    }
+}
+
+/// The key of a file that this CPU does not remember, and where it is to be remembered.
+#[inline(always)]
+fn unremembered<R: Read>(
+    slot: &Slot,
+    file: *const u8,
+    access: u64,
+) -> Option<(SeenKey, *mut SeenKey)> {
+    let key = key_of::<R>(slot, file, access)?;
+    let known = KNOWN.get_ptr_mut(index_of(&key))?;
+    // SAFETY: this CPU's own value, which no other program touches.
+    if unsafe { is_same(known, &key) } {
+        return None;
+    }
+    Some((key, known))
 }
 
 /// What a file is known by.
@@ -63,7 +140,7 @@ impl WithFile for Use {
 /// known file's lay, which can be provoked, and its name's 32-bit hash must be the same under a seed that no container
 /// knows. Inode numbers, which a file system gives out again as it likes, would be no harder, and cost another read.
 #[inline(always)]
-fn key_of<R: Read>(slot: &Slot, file: *const u8, access: u32) -> Option<SeenKey> {
+fn key_of<R: Read>(slot: &Slot, file: *const u8, access: u64) -> Option<SeenKey> {
     let inode: u64 = R::field(file, &fields::FILE_INODE);
     let dentry: *const u8 = R::field(file, &fields::FILE_DENTRY);
     let name: u64 = R::field(dentry, &fields::DENTRY_HASH_LEN);
@@ -75,7 +152,7 @@ fn key_of<R: Read>(slot: &Slot, file: *const u8, access: u32) -> Option<SeenKey>
     Some(SeenKey {
         row: slot.row,
         epoch,
-        kind: SEEN_FILE | u64::from(access) << 8,
+        kind: SEEN_FILE | access << 8,
         what: [inode, dentry as u64, name],
     })
 }
@@ -100,7 +177,8 @@ unsafe fn is_same(known: *const SeenKey, key: &SeenKey) -> bool {
 
 /// A file that this CPU does not remember.
 #[inline(never)]
-fn unfamiliar(slot: &Slot, file: *const u8, mut key: SeenKey, known: *mut SeenKey) {
+fn unfamiliar(slot: &Slot, file: *const u8, key: &SeenKey, known: *mut SeenKey, flags: u32) {
+    let mut key = *key;
     let inode: *const u8 = peek(file, &fields::FILE_INODE);
     let format = peek::<u16>(inode, &fields::INODE_MODE) & S_IFMT;
     // 0 is what an unreadable chain ends in.
@@ -136,7 +214,9 @@ fn unfamiliar(slot: &Slot, file: *const u8, mut key: SeenKey, known: *mut SeenKe
     if SEEN_THINGS.insert(&key, &SEEN_UNSORTED, 0).is_err() {
         emit::count_loss(slot.row, lost::SEEN_FULL);
     }
-    report(slot, file, &key, &identity);
+    // A file that is there already keeps its class.
+    let _ = FILE.insert(&identity, &NOT_SORTED, BPF_NOEXIST.into());
+    report(slot, file, &key, &identity, flags);
 }
 
 /// What is known of a file that was reported before, `None` for a new one. Whether it is of the kind that every process is
@@ -147,9 +227,10 @@ fn sorted(key: &SeenKey, identity: &FileKey) -> Option<u8> {
     // SAFETY: a map value, which may be another key's by now: then that one is sorted too early or once more.
     unsafe {
         if *value == SEEN_UNSORTED
-            && let Some(class) = FILE_CLASS.get_ptr(identity)
+            && let Some(file) = FILE.get_ptr(identity)
         {
-            *value = match *class {
+            *value = match (*file).class {
+                UNSORTED => SEEN_UNSORTED,
                 file_class::DEVICE | file_class::SECRET => SEEN_BY_PROCESS,
                 _ => SEEN_FOR_GOOD,
             };
@@ -159,7 +240,7 @@ fn sorted(key: &SeenKey, identity: &FileKey) -> Option<u8> {
 }
 
 #[inline(always)]
-fn report(slot: &Slot, file: *const u8, key: &SeenKey, identity: &FileKey) {
+fn report(slot: &Slot, file: *const u8, key: &SeenKey, identity: &FileKey, flags: u32) {
     let Some(event) = OPEN_SCRATCH.get_ptr_mut(0) else {
         return;
     };
@@ -168,13 +249,13 @@ fn report(slot: &Slot, file: *const u8, key: &SeenKey, identity: &FileKey) {
     unsafe {
         emit::write_header(&raw mut (*event).header, kind::OPEN, slot.container);
         (&raw mut (*event).access).write(access);
-        (&raw mut (*event).flags).write(peek(file, &fields::FILE_FLAGS));
+        (&raw mut (*event).flags).write(flags);
         (&raw mut (*event).place).write(paths::place_of(file, peek(file, &fields::FILE_INODE)));
         (&raw mut (*event).device).write(identity.device);
         (&raw mut (*event).inode).write(identity.inode);
         let used = paths::of_file(slot.row, file, &raw mut (*event).path);
         let size = size_of::<OpenEvent>() - PATH_BYTES + used;
-        let urgent = access == ACCESS_WRITE;
+        let urgent = access == ACCESS_WRITE || access == ACCESS_MAP_WRITE;
         if !emit::output(slot.row, Ring::Events, event.cast(), size, urgent) {
             emit::forget(key);
         }

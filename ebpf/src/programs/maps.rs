@@ -5,7 +5,7 @@ use aya_ebpf::{
     maps::{Array, HashMap, LruHashMap, PerCpuArray, Queue, RingBuf},
 };
 use picket_ebpf::{
-    ALERTS_BYTES, Control, EVENTS_BYTES, FILE_CLASSES, FileKey, KNOWN_FILES, LISTENERS,
+    ALERTS_BYTES, Control, EVENTS_BYTES, FILE_CLASSES, FileKey, FileState, KNOWN_FILES, LISTENERS,
     ListenerKey, ROWS, Row, SEEN, SeenKey, Slot, Taken, Used, WATCHED as WATCHED_ENTRIES, lost,
 };
 
@@ -23,7 +23,7 @@ pub static FREE_ROWS: Queue<u32> = Queue::with_max_entries(ROWS, 0);
 #[map]
 pub static WATCHED: HashMap<u64, Slot> = HashMap::with_max_entries(WATCHED_ENTRIES, 0);
 
-/// Epoch of each row, raised by the agent to have everything reported again.
+/// Epoch of each row, raised by the agent, and where the runtime starts a program, to have everything reported again.
 #[map]
 pub static EPOCH: Array<u32> = Array::with_max_entries(ROWS, 0);
 
@@ -36,10 +36,10 @@ pub static SEEN_THINGS: LruHashMap<SeenKey, u8> = LruHashMap::with_max_entries(S
 #[map]
 pub static KNOWN: PerCpuArray<SeenKey> = PerCpuArray::with_max_entries(KNOWN_FILES, 0);
 
-/// Classes of files. Written by the agent when a file was reported; when full, the least recently used give way, and
+/// Files by class. Entered when a file is reported, sorted by the agent. When full, the least recently used give way, and
 /// are `OTHER` until they are reported again.
 #[map]
-pub static FILE_CLASS: LruHashMap<FileKey, u32> = LruHashMap::with_max_entries(FILE_CLASSES, 0);
+pub static FILE: LruHashMap<FileKey, FileState> = LruHashMap::with_max_entries(FILE_CLASSES, 0);
 
 /// Listening ports of watched containers. When full, requests to further ports are not counted and
 /// `LOST[LISTENERS_FULL]` is.

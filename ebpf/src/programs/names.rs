@@ -1,16 +1,17 @@
 //! Names that callers write: reported once per container, epoch, call, result and directory.
 
 use aya_ebpf::{
-    helpers::generated::bpf_probe_read_user_str,
+    helpers::generated::{bpf_probe_read_kernel_str, bpf_probe_read_user_str},
     macros::map,
     maps::{LruHashMap, PerCpuArray},
 };
 use picket_ebpf::{
-    NAME_BYTES, NAME_KEY_BYTES, NameEvent, NameKey, PATH_BYTES, SEEN_NAMES as SEEN_NAMES_ENTRIES,
-    Slot, kind, lost,
+    NAME_BYTES, NAME_KEY_BYTES, NAME_KEY_OTHER, NameEvent, NameKey, PATH_BYTES,
+    SEEN_NAMES as SEEN_NAMES_ENTRIES, Slot, kind, lost, shape,
 };
 
 use super::{
+    arguments::Arguments,
     descriptors,
     emit::{self, Ring},
     fields,
@@ -37,96 +38,95 @@ struct Scratch {
 const AT_FDCWD: i32 = -100;
 /// `include/uapi/asm-generic/errno-base.h`.
 const EFAULT: i64 = 14;
+/// `include/linux/errno.h`: from here on the kernel starts the call again, so that it has not ended yet.
+const ERESTARTSYS: i64 = 512;
 
-/// A call that named a file.
-#[derive(Clone, Copy)]
-pub struct Named {
-    pub call: u64,
-    pub result: i64,
-    pub detail: u64,
-    /// The directory's descriptor, for calls that take one.
-    pub directory: Option<u64>,
-    /// Where the caller has the name.
-    pub name: u64,
-}
+/// Words of a key's name, and of those the ones before the second name.
+const KEY_WORDS: usize = NAME_KEY_BYTES / 8;
+const OTHER_WORD: usize = NAME_KEY_OTHER / 8;
 
-/// Reports a name unless it was reported before. Without the name, which another thread may have unmapped meanwhile,
-/// only a loss is counted; a caller who gave no valid address named nothing.
-#[inline(always)]
-pub fn report(slot: Slot, named: Named) {
+/// Reports the names given to a call unless they were reported before. Without a name, which another thread may have
+/// unmapped meanwhile, only a loss is counted; a caller who gave no valid address named nothing.
+#[inline(never)]
+pub fn report(slot: &Slot, call: u64, result: i64, arguments: &Arguments) {
     let (Some(&epoch), Some(scratch)) = (EPOCH.get(slot.row), NAME_SCRATCH.get_ptr_mut(0)) else {
         return;
     };
+    if result <= -ERESTARTSYS || result == -EFAULT {
+        return;
+    }
     // SAFETY: this CPU's own scratch (see its declaration); every field sent is written first.
     unsafe {
         let key = &raw mut (*scratch).key;
         let event = &raw mut (*scratch).event;
-        let name = (&raw mut (*event).name).cast::<u64>();
-        for word in 0..NAME_KEY_BYTES / 8 {
-            name.add(word).write(0);
+        let words = (&raw mut (*key).name).cast::<u64>();
+        for word in 0..KEY_WORDS {
+            words.add(word).write(0);
         }
-        let written =
-            bpf_probe_read_user_str(name.cast(), NAME_BYTES as u32, named.name as *const _);
-        if written <= 0 {
-            if named.result != -EFAULT {
-                emit::count_loss(slot.row, lost::PATH_UNREADABLE);
-            }
+        let name = (&raw mut (*event).name).cast::<u8>();
+        let other = (&raw mut (*event).other).cast::<u8>();
+        let has_other = arguments.get(shape::OTHER).is_some();
+        let length = read(name, arguments.get(shape::NAME));
+        let other_length = read(other, arguments.get(shape::OTHER));
+        if length < 0 || (has_other && other_length < 0) {
+            emit::count_loss(slot.row, lost::PATH_UNREADABLE);
             return;
         }
-        let length = written as u32 - 1;
-        let absolute = name.cast::<u8>().read() == b'/';
-        let file = directory_file(named);
-        let directory: u64 = if absolute {
-            0
-        } else if file.is_null() {
-            let fs: *const u8 = peek(watch::current_task(), &fields::TASK_FS);
-            peek(fs, &fields::FS_PWD_DENTRY)
-        } else {
-            peek(file, &fields::FILE_DENTRY)
-        };
+        let start = Start::of(name, arguments.get(shape::DIRECTORY));
+        let mut other_start = start;
+        if has_other {
+            other_start = Start::of(other, arguments.get(shape::OTHER_DIRECTORY));
+        }
+        let result = if result > 0 { 0 } else { result as i32 };
         (&raw mut (*key).row).write(slot.row);
         (&raw mut (*key).epoch).write(epoch);
-        (&raw mut (*key).call).write(named.call as u32);
-        (&raw mut (*key).result).write(named.result as i32);
-        (&raw mut (*key).directory).write(directory);
-        for word in 0..NAME_KEY_BYTES / 8 {
-            (&raw mut (*key).name)
-                .cast::<u64>()
-                .add(word)
-                .write(name.add(word).read());
-        }
-        // A longer one would pass for every other that begins alike.
-        let fits = (length as usize) < NAME_KEY_BYTES;
+        (&raw mut (*key).call).write(call as u32);
+        (&raw mut (*key).result).write(result);
+        (&raw mut (*key).detail).write(arguments.detail());
+        (&raw mut (*key).directories).write([start.identity(), other_start.identity()]);
+        // Longer ones would pass for every other that begins alike.
+        let fits = if has_other {
+            copy(words, name, OTHER_WORD);
+            copy(words.add(OTHER_WORD), other, KEY_WORDS - OTHER_WORD);
+            (length as usize) < NAME_KEY_OTHER
+                && (other_length as usize) < NAME_KEY_BYTES - NAME_KEY_OTHER
+        } else {
+            copy(words, name, KEY_WORDS);
+            (length as usize) < NAME_KEY_BYTES
+        };
         if fits && !first_time(slot, &*key) {
             return;
         }
         emit::write_header(&raw mut (*event).header, kind::NAME, slot.container);
-        (&raw mut (*event).call).write(named.call as u32);
-        (&raw mut (*event).result).write(named.result as i32);
-        (&raw mut (*event).detail).write(named.detail);
-        (&raw mut (*event).len).write(length);
-        (&raw mut (*event).other_len).write(0);
-        (&raw mut (*event).base.len).write(0);
-        (&raw mut (*event).base.flags).write(0);
-        let used = if absolute {
-            0
-        } else if file.is_null() {
-            paths::of_working_directory(slot.row, &raw mut (*event).base)
-        } else {
-            paths::of_file(slot.row, file, &raw mut (*event).base)
-        };
-        let size = size_of::<NameEvent>() - PATH_BYTES + used;
-        if !emit::output(slot.row, Ring::Events, event.cast(), size, false) {
-            if fits {
-                forget(&*key);
-            }
+        (&raw mut (*event).call).write(call as u32);
+        (&raw mut (*event).result).write(result);
+        (&raw mut (*event).detail).write((*key).detail);
+        (&raw mut (*event).len).write(length as u32);
+        (&raw mut (*event).other_len).write(if has_other { other_length as u32 } else { 0 });
+        (&raw mut (*event).other_base).write(0);
+        (&raw mut (*event)._pad).write(0);
+        let base = &raw mut (*event).base;
+        let mut used = paths::walk(slot.row, start.dentry, start.mounted, base, 0);
+        if other_start.dentry != start.dentry && !other_start.dentry.is_null() {
+            (&raw mut (*event).other_base).write(used as u32);
+            used = paths::walk(
+                slot.row,
+                other_start.dentry,
+                other_start.mounted,
+                base,
+                used,
+            );
+        }
+        let size = size_of::<NameEvent>() - PATH_BYTES + (used & (PATH_BYTES - 1));
+        if !emit::output(slot.row, Ring::Events, event.cast(), size, false) && fits {
+            forget(&*key);
         }
     }
 }
 
 /// Whether this was not reported before. It is remembered; should its event not be delivered, [`forget`] it.
 #[inline(always)]
-pub fn first_time(slot: Slot, key: &NameKey) -> bool {
+pub fn first_time(slot: &Slot, key: &NameKey) -> bool {
     if SEEN_NAMES.get_ptr(key).is_some() {
         return false;
     }
@@ -142,11 +142,66 @@ pub fn forget(key: &NameKey) {
     let _ = SEEN_NAMES.remove(key);
 }
 
-/// The directory's file, or null where relative names start at the working directory.
+/// Reads a caller's name, and returns its length, or less than 0.
 #[inline(always)]
-fn directory_file(named: Named) -> *const u8 {
-    match named.directory {
-        Some(descriptor) if descriptor as i32 != AT_FDCWD => descriptors::file_of(descriptor),
-        _ => core::ptr::null(),
+unsafe fn read(to: *mut u8, from: Option<u64>) -> i64 {
+    let Some(from) = from else {
+        return -1;
+    };
+    // SAFETY: the caller's: `to` has room for a name.
+    unsafe { bpf_probe_read_user_str(to.cast(), NAME_BYTES as u32, from as *const _) - 1 }
+}
+
+/// Copies a name's beginning into a key, up to its end or this many words.
+#[inline(always)]
+unsafe fn copy(to: *mut u64, name: *const u8, words: usize) {
+    // SAFETY: the caller's; the rest of the key is zero already.
+    unsafe {
+        bpf_probe_read_kernel_str(to.cast(), 8 * words as u32, name.cast());
+    }
+}
+
+/// Where a name starts: null for an absolute one.
+#[derive(Clone, Copy)]
+struct Start {
+    dentry: *const u8,
+    mounted: *const u8,
+}
+
+impl Start {
+    /// # Safety
+    ///
+    /// `name` points to a name that was read.
+    #[inline(always)]
+    unsafe fn of(name: *const u8, directory: Option<u64>) -> Self {
+        let fs: *const u8 = peek(watch::current_task(), &fields::TASK_FS);
+        // SAFETY: the caller's.
+        if unsafe { name.read() } == b'/' {
+            return Self {
+                dentry: core::ptr::null(),
+                mounted: core::ptr::null(),
+            };
+        }
+        match directory {
+            Some(descriptor) if descriptor as i32 != AT_FDCWD => {
+                let file = descriptors::file_of(descriptor);
+                Self {
+                    dentry: peek(file, &fields::FILE_DENTRY),
+                    mounted: peek(file, &fields::FILE_MNT),
+                }
+            }
+            _ => Self {
+                dentry: peek(fs, &fields::FS_PWD_DENTRY),
+                mounted: peek(fs, &fields::FS_PWD_MNT),
+            },
+        }
+    }
+
+    /// The directory's address, mixed with its name's hash, which the kernel seeds with its parent's address: another
+    /// directory that comes to lie at the same address is another one.
+    #[inline(always)]
+    fn identity(self) -> u64 {
+        let name: u64 = peek(self.dentry, &fields::DENTRY_HASH_LEN);
+        self.dentry as u64 ^ name.rotate_left(32)
     }
 }

@@ -18,8 +18,9 @@ const PART_BYTES: usize = 256;
 pub const S_IFMT: u16 = 0o170_000;
 pub const S_IFDIR: u16 = 0o040_000;
 pub const S_IFSOCK: u16 = 0o140_000;
-const S_IFCHR: u16 = 0o020_000;
-const S_IFBLK: u16 = 0o060_000;
+pub const S_IFREG: u16 = 0o100_000;
+pub const S_IFCHR: u16 = 0o020_000;
+pub const S_IFBLK: u16 = 0o060_000;
 /// `include/uapi/linux/magic.h`.
 const TMPFS_MAGIC: u64 = 0x0102_1994;
 const OVERLAYFS_MAGIC: u64 = 0x794c_7630;
@@ -35,7 +36,7 @@ pub unsafe fn of_file(row: u32, file: *const u8, parts: *mut PathParts) -> usize
     let dentry: *const u8 = peek(file, &fields::FILE_DENTRY);
     let mounted: *const u8 = peek(file, &fields::FILE_MNT);
     // SAFETY: the caller's.
-    unsafe { walk(row, dentry, mounted, parts) }
+    unsafe { walk(row, dentry, mounted, parts, 0) }
 }
 
 /// As [`of_file`], for the current task's working directory.
@@ -49,31 +50,39 @@ pub unsafe fn of_working_directory(row: u32, parts: *mut PathParts) -> usize {
     let dentry: *const u8 = peek(fs, &fields::FS_PWD_DENTRY);
     let mounted: *const u8 = peek(fs, &fields::FS_PWD_MNT);
     // SAFETY: the caller's.
-    unsafe { walk(row, dentry, mounted, parts) }
+    unsafe { walk(row, dentry, mounted, parts, 0) }
 }
 
-/// A program of its own to the verifier, so that it follows the loop once for all who call it.
+/// Writes a path behind the first `used` bytes of `parts`, and returns the bytes used then. A null `dentry` has an empty
+/// path. A program of its own to the verifier, so that it follows the loop once for all who call it.
+///
+/// # Safety
+///
+/// As for [`of_file`].
 #[inline(never)]
-unsafe fn walk(
+pub unsafe fn walk(
     row: u32,
     mut dentry: *const u8,
     mut mounted: *const u8,
     parts: *mut PathParts,
+    mut used: usize,
 ) -> usize {
     let fs: *const u8 = peek(watch::current_task(), &fields::TASK_FS);
     let root_dentry: *const u8 = peek(fs, &fields::FS_ROOT_DENTRY);
     let root_mounted: *const u8 = peek(fs, &fields::FS_ROOT_MNT);
-    let mut used = 0usize;
     // A path that ends otherwise than by the walk reaching a root is marked.
     let mut flags = PATH_CUT;
     for _ in 0..PATH_PARTS {
-        if dentry == root_dentry && mounted == root_mounted {
+        if used >= PATH_BYTES - PART_BYTES {
+            break;
+        }
+        if dentry.is_null() || (dentry == root_dentry && mounted == root_mounted) {
             flags = 0;
             break;
         }
         let top: *const u8 = peek(mounted, &fields::VFSMOUNT_ROOT);
         let parent: *const u8 = peek(dentry, &fields::DENTRY_PARENT);
-        if dentry == top || dentry == parent {
+        if dentry == top {
             let mount = mounted.wrapping_byte_sub(fields::MOUNT_MNT.load() as usize);
             let above: *const u8 = peek(mount, &fields::MOUNT_PARENT);
             if above == mount || above.is_null() {
@@ -98,7 +107,9 @@ unsafe fn walk(
             break;
         }
         used += written as usize & (2 * PART_BYTES - 1);
-        if used >= PATH_BYTES - PART_BYTES {
+        // A file without a directory: a memfd, for one.
+        if dentry == parent {
+            flags = 0;
             break;
         }
         dentry = parent;

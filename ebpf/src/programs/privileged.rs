@@ -100,8 +100,9 @@ unsafe fn with_texts(slot: Slot, scratch: *mut Scratch, outcome: i32) {
         (&raw mut (*key).epoch).write(epoch);
         (&raw mut (*key).call).write((*event).call as u32);
         (&raw mut (*key).result).write(outcome);
-        (&raw mut (*key).directory).write(0);
-        if fits && !names::first_time(slot, &*key) {
+        (&raw mut (*key).detail).write(0);
+        (&raw mut (*key).directories).write([0; 2]);
+        if fits && !names::first_time(&slot, &*key) {
             return;
         }
         if !send(slot, event) && fits {

@@ -81,6 +81,9 @@ pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
         let mut flags = 0;
         if !parent_inside(parent, slot) {
             flags |= EXEC_PARENT_OUTSIDE;
+            // What the runtime did while it set this up is no reason not to report it of the program, which does it
+            // before the agent has read of its start.
+            emit::raise_epoch(slot.row);
         }
         if (0..3).any(|fd| files::is_internet_socket(descriptors::file_of(fd))) {
             flags |= EXEC_STDIO_SOCKET;

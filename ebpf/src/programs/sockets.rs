@@ -206,7 +206,8 @@ unsafe fn named(slot: Slot, number: u64, result: i64, name: u64, length: u64) {
         (&raw mut (*key).epoch).write(epoch);
         (&raw mut (*key).call).write(number as u32);
         (&raw mut (*key).result).write(outcome);
-        (&raw mut (*key).directory).write(u64::from(used));
+        (&raw mut (*key).detail).write(0);
+        (&raw mut (*key).directories).write([u64::from(used), 0]);
         let of_key = (&raw mut (*key).name).cast::<u64>();
         for word in 0..NAME_KEY_BYTES / 8 {
             of_key.add(word).write(if word < NAME_WORDS {
@@ -215,7 +216,7 @@ unsafe fn named(slot: Slot, number: u64, result: i64, name: u64, length: u64) {
                 0
             });
         }
-        if !names::first_time(slot, &*key) {
+        if !names::first_time(&slot, &*key) {
             return;
         }
         emit::write_header(&raw mut (*event).header, kind::UNIX, slot.container);

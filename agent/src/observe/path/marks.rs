@@ -202,6 +202,45 @@ const CODE: &[&str] = &[
     "/proc/*/task/*/mem",
 ];
 
+/// Files and sockets that lead out of a container, whatever they are used for.
+const ESCAPES: &[&str] = &[
+    // Whoever may speak to the runtime may start a container with the host's root.
+    "**/docker.sock",
+    "**/dockershim.sock",
+    "**/cri-dockerd.sock",
+    "**/containerd.sock",
+    "**/containerd.sock.ttrpc",
+    "**/crio.sock",
+    "**/podman.sock",
+    "**/buildkitd.sock",
+    // The host's memory, ports and disks.
+    "/dev/mem",
+    "/dev/kmem",
+    "/dev/port",
+    "/proc/kcore",
+    "/dev/sd*",
+    "/dev/vd*",
+    "/dev/xvd*",
+    "/dev/nvme*",
+    "/dev/mapper/*",
+    "/var/lib/kubelet/**",
+    "/proc/sysrq-trigger",
+];
+
+/// Settings of the kernel, which all containers of a host share: changing one changes the host.
+const HOST_SETTINGS: &[&str] = &[
+    // Programs for the host's kernel to run.
+    "/proc/sys/kernel/**",
+    "/proc/sys/fs/binfmt_misc/**",
+    "/sys/kernel/**",
+    "**/release_agent",
+    "/sys/module/**",
+    "/sys/firmware/**",
+    "/sys/power/**",
+    "/proc/sys/vm/**",
+    "/dev/kmsg",
+];
+
 /// Places where programs leave files that nobody runs or misses, and sinks that keep nothing.
 const SCRATCH: &[&str] = &[
     "/tmp/**",
@@ -229,8 +268,22 @@ pub fn marks(path: &str, access: Access) -> Marks {
         secret_file: any(SECRETS),
         code_path: access == Access::Write && !is_compiled_python(path) && any(CODE),
         scratch: any(SCRATCH),
+        escape_path: any(ESCAPES)
+            || is_other_root(path)
+            || (access == Access::Write && any(HOST_SETTINGS)),
         ..Marks::default()
     }
+}
+
+/// Another process's view of the files, which for a process of the host is the host's. A program that looks at its own
+/// says `self`.
+fn is_other_root(path: &str) -> bool {
+    let mut parts = path.split('/').skip(1);
+    parts.next() == Some("proc")
+        && parts
+            .next()
+            .is_some_and(|process| process.bytes().all(|byte| byte.is_ascii_digit()))
+        && matches!(parts.next(), Some("root" | "cwd"))
 }
 
 /// Byte code that Python caches by itself, also while it is being written under a temporary name.
@@ -271,7 +324,7 @@ fn is_model(path: &str, access: Access) -> bool {
 mod tests {
     use super::*;
 
-    /// Marks as letters: model, secret, code, scratch.
+    /// Marks as letters: model, secret, code, scratch, escape.
     fn letters(path: &str, access: Access) -> String {
         let marks = marks(path, access);
         [
@@ -279,6 +332,7 @@ mod tests {
             (marks.secret_file, 's'),
             (marks.code_path, 'c'),
             (marks.scratch, 't'),
+            (marks.escape_path, 'e'),
         ]
         .into_iter()
         .filter_map(|(set, letter)| set.then_some(letter))
@@ -319,6 +373,15 @@ mod tests {
             ("/etc/ssl/certs/ca-certificates.crt", ""),
             ("/usr/lib/x86_64-linux-gnu/libc.so.6", ""),
             ("/dev/null", "t"),
+            ("/run/docker.sock", "e"),
+            ("/var/run/containerd/containerd.sock", "e"),
+            ("/proc/1/root/etc/shadow", "e"),
+            ("/proc/self/root/etc/hostname", ""),
+            ("/proc/1/rootless", ""),
+            ("/proc/sys/kernel/core_pattern", ""),
+            ("/sys/kernel/mm/transparent_hugepage/enabled", ""),
+            ("/dev/sda", "e"),
+            ("/dev/shm/x", "t"),
             ("", ""),
         ] {
             assert_eq!(letters(path, Access::Read), expected, "{path}");
@@ -345,7 +408,13 @@ mod tests {
             ("/var/spool/cron/crontabs/root", "c"),
             ("/root/.bashrc", "c"),
             ("/root/.ssh/authorized_keys", "c"),
-            ("/proc/sys/kernel/core_pattern", "c"),
+            ("/proc/sys/kernel/core_pattern", "ce"),
+            ("/sys/fs/cgroup/memory/release_agent", "ce"),
+            ("/tmp/cg/release_agent", "te"),
+            ("/proc/sysrq-trigger", "e"),
+            ("/sys/kernel/uevent_helper", "ce"),
+            ("/proc/sys/net/core/somaxconn", ""),
+            ("/proc/1/root/etc/crontab", "e"),
             ("/proc/12/mem", "sc"),
             ("/tmp/tmpabcdefgh", "t"),
             ("/tmpfiles/x", ""),

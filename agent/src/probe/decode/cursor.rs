@@ -59,23 +59,42 @@ impl<'a> Cursor<'a> {
     /// A path from its components, which stand from the file upwards. `room` is the field's fixed size, or the record's
     /// rest. The second value is true when the upper directories are missing.
     pub(super) fn path(&mut self, room: Option<usize>) -> Result<(String, bool), DecodeError> {
+        let (used, is_cut) = self.parts(room)?;
+        Ok((path(used), is_cut))
+    }
+
+    /// Two paths in the place of one at the record's end, the second from byte `at` on; with 0 it is the first again.
+    pub(super) fn two_paths(&mut self, at: usize) -> Result<(String, String), DecodeError> {
+        let (used, _) = self.parts(None)?;
+        Ok(match used.split_at_checked(at) {
+            Some((first, second)) if at > 0 => (path(first), path(second)),
+            _ => (path(used), path(used)),
+        })
+    }
+
+    /// The bytes of a path's components, and whether some are missing.
+    fn parts(&mut self, room: Option<usize>) -> Result<(&'a [u8], bool), DecodeError> {
         let used = self.u32()? as usize;
         let flags = self.u32()?;
         let field = self.take(room.unwrap_or(used))?;
         let used = field.get(..used).unwrap_or(field);
-        let used = used.strip_suffix(&[0]).unwrap_or(used);
-        let mut path = String::with_capacity(used.len() + 1);
-        if !used.is_empty() {
-            for part in used.split(|&byte| byte == 0).rev() {
-                path.push('/');
-                path.push_str(&String::from_utf8_lossy(part));
-            }
-        }
-        if path.is_empty() {
-            path.push('/');
-        }
-        Ok((path, flags & (PATH_CUT | PATH_UNREADABLE) != 0))
+        Ok((used, flags & (PATH_CUT | PATH_UNREADABLE) != 0))
     }
+}
+
+fn path(parts: &[u8]) -> String {
+    let parts = parts.strip_suffix(&[0]).unwrap_or(parts);
+    let mut path = String::with_capacity(parts.len() + 1);
+    if !parts.is_empty() {
+        for part in parts.split(|&byte| byte == 0).rev() {
+            path.push('/');
+            path.push_str(&String::from_utf8_lossy(part));
+        }
+    }
+    if path.is_empty() {
+        path.push('/');
+    }
+    path
 }
 
 pub(super) fn socket_address(bytes: &[u8], version: u8, port: u16) -> SocketAddr {

@@ -8,6 +8,7 @@ use picket_ebpf::{
 use super::DecodeError;
 use super::cursor::{Cursor, text};
 use crate::observe::event::{Access, Action, FileId, Mapping, Place};
+use crate::probe::calls;
 
 pub(super) fn action(kind: u32, from: &mut Cursor<'_>) -> Result<Action, DecodeError> {
     match kind {
@@ -58,38 +59,90 @@ fn used(from: &mut Cursor<'_>) -> Result<Action, DecodeError> {
         ACCESS_MAP_CODE => map(Mapping::Code, path),
         ACCESS_MAP_WRITE => map(Mapping::SharedWrite, path),
         ACCESS_CHANGE => Action::Change {
-            call: u16::try_from(flags).unwrap_or(u16::MAX),
+            call: flags as u16,
             result: 0,
             path,
             other: None,
-            detail: 0,
+            detail: u64::from(flags >> 16),
         },
         other => return Err(DecodeError::Field("access", other)),
     })
 }
 
 fn named(from: &mut Cursor<'_>) -> Result<Action, DecodeError> {
-    let call = u16::try_from(from.u32()?).unwrap_or(u16::MAX);
+    let number = from.u32()?;
     let result = from.i32()?;
     let detail = from.u64()?;
     let length = from.u32()?;
     let other_length = from.u32()?;
-    let name = text(from.field(NAME_BYTES, length)?);
-    let other = text(from.field(NAME_BYTES, other_length)?);
-    let (base, _) = from.path(None)?;
-    if [libc::SYS_execve, libc::SYS_execveat].contains(&libc::c_long::from(call)) {
-        return Ok(Action::ExecFailed {
-            path: absolute(&base, &name),
-            errno: result.saturating_neg(),
+    let other_base = from.u32()?;
+    let _pad = from.u32()?;
+    let name = name(from.field(NAME_BYTES, length)?);
+    let other = name_or_none(from.field(NAME_BYTES, other_length)?);
+    let (base, other_base) = from.two_paths(other_base as usize)?;
+    let path = absolute(&base, &name);
+    let call = u16::try_from(number).unwrap_or(u16::MAX);
+    let number = libc::c_long::from(call);
+    Ok(if number == libc::SYS_memfd_create && result >= 0 {
+        Action::Memfd { name }
+    } else if result < 0 && calls::opens(number) {
+        Action::OpenFailed {
+            path,
+            errno: -result,
+            access: asked_for(number, detail),
+        }
+    } else if result < 0 && calls::execs(number) {
+        Action::ExecFailed {
+            path,
+            errno: -result,
+        }
+    } else {
+        let other = other.map(|other| {
+            if calls::makes_symlink(number) {
+                // What a link says is read from where it lies.
+                let (directory, _) = path.rsplit_once('/').unwrap_or_default();
+                absolute(directory, &other)
+            } else {
+                absolute(&other_base, &other)
+            }
         });
-    }
-    Ok(Action::Change {
-        call,
-        result,
-        path: absolute(&base, &name),
-        other: (other_length > 0).then(|| absolute(&base, &other)),
-        detail,
+        Action::Change {
+            call,
+            result,
+            path,
+            other,
+            detail,
+        }
     })
+}
+
+/// A name as far as it was carried.
+fn name(bytes: &[u8]) -> String {
+    let mut name = text(bytes);
+    if bytes.len() == NAME_BYTES - 1 {
+        name.push('…');
+    }
+    name
+}
+
+fn name_or_none(bytes: &[u8]) -> Option<String> {
+    (!bytes.is_empty()).then(|| name(bytes))
+}
+
+/// What a file was to be opened for, from the flags of the call.
+fn asked_for(number: libc::c_long, flags: u64) -> Access {
+    #[cfg(target_arch = "x86_64")]
+    if number == libc::SYS_creat {
+        return Access::Write;
+    }
+    let _ = number;
+    let writing = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC;
+    // The flags are an `int`, the upper half of the register may be anything.
+    if flags as i32 & writing == 0 {
+        Access::Read
+    } else {
+        Access::Write
+    }
 }
 
 /// A name as its caller meant it: `.` and `..` are resolved by their spelling, since links cannot be followed here.
