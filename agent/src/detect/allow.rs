@@ -8,7 +8,7 @@ use crate::observe::fact::{Family, Sighting};
 /// Patterns over facts. A match ends judgement and learning of that fact.
 ///
 /// An entry is either a network, `10.0.0.0/8:443`, `fd00::/8` (any port), with an optional protocol before it, or a
-/// glob over a path, an endpoint (`tcp 10.0.0.7:443`, `10.0.0.7:443`), an executable (`/usr/bin/git`, or with its
+/// glob over a path, an endpoint (`tcp registry.example:443`, `10.0.0.7:443`), an executable (`/usr/bin/git`, or with its
 /// parent as in findings: `/usr/bin/git <- /usr/bin/python3`), a listener or a system call. In globs `?` stands for
 /// one character, `*` for any within a path component, `**` for any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

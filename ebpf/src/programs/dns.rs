@@ -12,6 +12,7 @@ use picket_ebpf::{
 
 use super::{
     emit::{self, Ring},
+    fields,
     flows::Carrier,
     hosts,
     payload::{self, Payload},
@@ -39,6 +40,10 @@ static ASKS: SkStorage<[u64; 2]> = SkStorage::new();
 /// A socket of a watched container sends a datagram to an IPv4 address.
 #[inline(always)]
 pub fn asks(ctx: *mut bpf_sock_addr) {
+    // Older kernels do not let this kind of program have storage; typed tasks came about the same time.
+    if fields::TYPED_TASK.load() == 0 {
+        return;
+    }
     // SAFETY: the program's context; the verifier checks each field.
     let (address, port, sock) = unsafe {
         (
