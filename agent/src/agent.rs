@@ -30,7 +30,7 @@ use self::inventory::Existing;
 use self::pipeline::{Parts, Pipeline};
 use self::report::Reporter;
 use crate::baseline::learning::LearningSettings;
-use crate::config::{Config, FindingsLog, Loaded, NeverLearn as NeverLearnChoice};
+use crate::config::{Config, FindingsLog, Loaded, NeverLearn as NeverLearnChoice, Syscalls};
 use crate::detect::allow::Allow;
 use crate::detect::detector::{Detector, Settings as DetectSettings};
 use crate::detect::never_learn::NeverLearn;
@@ -84,6 +84,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode> {
         cgroup_root: hierarchy.root().to_owned(),
         rows: config.max_containers,
         sequences: config.sequences,
+        sampled: config.syscalls == Syscalls::Sampled,
     };
     let probe = Probe::load(&settings, pins)?;
     let resolver = Arc::new(Resolver::new(&config.runtime_dirs, &config.docker_socket));

@@ -57,6 +57,8 @@ pub struct Config {
     /// Directory in a BPF file system where they have their names.
     #[serde(deserialize_with = "limits::absolute")]
     pub pin_dir: PathBuf,
+    /// For how much of the time system calls are watched.
+    pub syscalls: Syscalls,
     /// Whether short sequences of system calls are watched.
     pub sequences: bool,
     /// Which containers are model servers; the first rule that matches decides.
@@ -133,6 +135,17 @@ pub struct Log {
     pub findings: FindingsLog,
     /// The least severe of the agent's own messages that are written to standard error.
     pub level: Level,
+}
+
+/// For how much of the time system calls are watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Syscalls {
+    /// Always.
+    All,
+    /// For a second of every five: every process of the machine pays for it only then, and what is seen in system calls
+    /// alone is missed in between.
+    Sampled,
 }
 
 /// Severity of the agent's own messages.

@@ -15,6 +15,7 @@ mod merge;
 mod offsets;
 pub mod pin;
 pub mod programs;
+mod sampling;
 mod threads;
 
 pub use carried::Counted;

@@ -290,6 +290,7 @@ impl Pipeline {
         let observer = observer.with_devices(Arc::clone(&self.parts.devices));
         let counted = (waiting.row, waiting.counted);
         let mut watched = Watched::new(container, key, counted, observer);
+        watched.sampled = self.parts.probe.sampled();
         watched.nested = waiting.nested;
         if taken_over {
             // What waited in the ring may tell of processes that have ended since.

@@ -288,9 +288,12 @@ impl Pipeline {
                 return;
             }
         };
-        let Some(Closed { window, lost }) =
-            watched.close_window(end, totals, &self.parts.hierarchy)
-        else {
+        let Some(Closed { window, lost }) = watched.close_window(
+            end,
+            totals,
+            self.parts.probe.sampled(),
+            &self.parts.hierarchy,
+        ) else {
             return;
         };
         self.parts

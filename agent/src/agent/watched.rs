@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::inventory::Existing;
 use crate::baseline::key::Key;
@@ -81,6 +82,8 @@ pub struct Watched {
     /// Bytes moved before the kernel knew the files' classes, since the last window.
     early_bytes: (FileBytes, FileBytes),
     totals: Totals,
+    /// For how long system calls had been watched when the last window ended, where they are sampled.
+    pub sampled: Option<Duration>,
     account: Account,
     window_start: Moment,
 }
@@ -118,6 +121,7 @@ impl Watched {
             resync: false,
             threads: Vec::new(),
             early_bytes: (FileBytes::default(), FileBytes::default()),
+            sampled: None,
             used: (Resources::default(), 0),
             totals: counted.totals,
             account,
@@ -154,10 +158,12 @@ impl Watched {
     }
 
     /// Closes the window that ends at `end`, with the counters' present `totals`; `None` when no time has passed.
+    /// `sampled` is for how long system calls were watched so far, where that is not always.
     pub fn close_window(
         &mut self,
         end: Moment,
         totals: Totals,
+        sampled: Option<Duration>,
         hierarchy: &Hierarchy,
     ) -> Option<Closed> {
         let length_ns = end.since(self.window_start);
@@ -166,6 +172,11 @@ impl Watched {
         }
         let mut counters = totals.since(&self.totals);
         counters.threads.clone_from(&self.threads);
+        if let Some(observed) = sampled {
+            let before = self.sampled.replace(observed).unwrap_or_default();
+            let observed = observed.saturating_sub(before).as_nanos();
+            counters.scale_calls(u64::try_from(observed).unwrap_or(u64::MAX), length_ns);
+        }
         counters.resources = self.account.window(hierarchy, end, length_ns);
         // Of a container that has just ended, what it used before is told.
         if counters.resources != Resources::default() {

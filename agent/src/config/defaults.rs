@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::{
     Budget, Config, FindingsLog, Granularity, Learning, Level, Log, Metrics, NeverLearn, Period,
+    Syscalls,
 };
 use crate::workload::selection;
 
@@ -28,6 +29,7 @@ impl Default for Config {
             max_containers: 128,
             pin: true,
             pin_dir: PathBuf::from("/sys/fs/bpf/picket"),
+            syscalls: Syscalls::All,
             sequences: true,
             watch: selection::builtin(),
             learning: Learning::default(),

@@ -88,6 +88,11 @@ pub static KEYS: &[Key] = &[
         doc: "Directory in a BPF file system where they have their names; names there have no dots.",
     },
     Key {
+        name: "syscalls",
+        kind: Kind::Word(&["all", "sampled"]),
+        doc: "Whether system calls are watched always, or for a second of every five, which costs and sees less.",
+    },
+    Key {
         name: "sequences",
         kind: Kind::Switch,
         doc: "Whether short sequences of system calls are watched.",

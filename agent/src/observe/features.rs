@@ -71,7 +71,7 @@ pub fn features(window: &Window) -> Option<Vec<f64>> {
         && bytes < ENOUGH_BYTES
         && calls.all < ENOUGH_CALLS
         && cpu < ENOUGH_CPU * real(window.length_ns);
-    if idle {
+    if idle || counters.barely_sampled(window.length_ns) {
         return None;
     }
 

@@ -92,6 +92,10 @@ pub struct Counters {
     /// io_uring operations by opcode, those that were submitted.
     #[serde(default)]
     pub io_uring: BTreeMap<u8, u64>,
+    /// For how much of the window system calls were watched, nanoseconds; `None` when for all of it. What is counted in
+    /// them was scaled up to the whole window then.
+    #[serde(default)]
+    pub sampled_ns: Option<u64>,
     /// The threads that made most calls, most first.
     #[serde(default)]
     pub threads: Vec<ThreadCalls>,
@@ -103,6 +107,37 @@ pub struct Counters {
     /// Of these, events beyond the container's own share: it made more than one container may.
     #[serde(default)]
     pub lost_to_quota: u64,
+}
+
+impl Counters {
+    /// Takes what was counted in system calls for a sample: `observed_ns` of a window of `length_ns`.
+    pub fn scale_calls(&mut self, observed_ns: u64, length_ns: u64) {
+        let observed_ns = observed_ns.min(length_ns);
+        self.sampled_ns = Some(observed_ns);
+        let scaled = |count: &mut u64| {
+            let whole = u128::from(*count) * u128::from(length_ns);
+            if let Some(whole) = whole.checked_div(u128::from(observed_ns)) {
+                *count = u64::try_from(whole).unwrap_or(u64::MAX);
+            }
+        };
+        for call in &mut self.calls {
+            scaled(&mut call.calls);
+            scaled(&mut call.errors);
+        }
+        for thread in &mut self.threads {
+            scaled(&mut thread.calls);
+            scaled(&mut thread.errors);
+        }
+        self.file_read.0.iter_mut().for_each(scaled);
+        self.file_written.0.iter_mut().for_each(scaled);
+    }
+
+    /// Whether so little of the window was watched that its calls say nothing of its shape: less than a twentieth.
+    #[must_use]
+    pub fn barely_sampled(&self, length_ns: u64) -> bool {
+        self.sampled_ns
+            .is_some_and(|observed| observed < length_ns / 20)
+    }
 }
 
 /// One window of one container.
@@ -136,4 +171,42 @@ pub struct WindowReport {
     /// Of these, events beyond the container's own share.
     #[serde(default)]
     pub lost_to_quota: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_of_a_sample_are_scaled_to_the_whole_window() {
+        let sample = Counters {
+            calls: vec![CallCount {
+                call: 0,
+                calls: 10,
+                errors: 1,
+            }],
+            rx_bytes: 100,
+            ..Counters::default()
+        };
+        let mut fifth = sample.clone();
+        fifth.scale_calls(1_000, 5_000);
+        assert_eq!(
+            fifth.calls,
+            [CallCount {
+                call: 0,
+                calls: 50,
+                errors: 5
+            }]
+        );
+        assert_eq!((fifth.rx_bytes, fifth.sampled_ns), (100, Some(1_000)));
+        assert!(!fifth.barely_sampled(5_000));
+        // The clocks of both may differ a little.
+        let mut all = sample.clone();
+        all.scale_calls(5_001, 5_000);
+        assert_eq!((&all.calls, all.sampled_ns), (&sample.calls, Some(5_000)));
+        let mut none = sample.clone();
+        none.scale_calls(0, 5_000);
+        assert_eq!(none.calls, sample.calls);
+        assert!(none.barely_sampled(5_000) && !sample.barely_sampled(5_000));
+    }
 }

@@ -80,6 +80,7 @@ impl Totals {
                 .filter(|(_, (now, then))| now != then)
                 .map(|(opcode, (now, then))| (opcode, difference(*now, *then)))
                 .collect(),
+            sampled_ns: None,
             threads: Vec::new(),
             resources: Resources::default(),
             lost_events: self.lost_of(&lost::UNDELIVERED, earlier),

@@ -43,6 +43,8 @@ pub struct Settings {
     pub rows: u32,
     /// Whether sequences of system calls are reported.
     pub sequences: bool,
+    /// Whether system calls are watched for a part of the time only.
+    pub sampled: bool,
 }
 
 /// Why there is no probe.
@@ -183,7 +185,12 @@ pub(super) struct Target<'a> {
     pub cgroup: &'a File,
     /// Where the links get their names, if they shall outlive the agent.
     pub pins: Option<&'a Pins>,
+    /// [`Settings::sampled`].
+    pub sampled: bool,
 }
+
+/// The program that is on for a part of the time only where system calls are sampled.
+pub(super) const SAMPLED: &str = "sys_exit";
 
 /// Loads every program and, with a target given, attaches it. Says of each whether that works, and hands out the links
 /// that have no pin: where one is dropped, its program is detached.
@@ -195,6 +202,7 @@ pub(super) fn attach_all(
     let (mut attachments, mut links) = (Vec::new(), Vec::new());
     for program in PROGRAMS {
         let attached = load_program(programs, program, &btf).and_then(|loaded| match target {
+            Some(target) if target.sampled && program.name == SAMPLED => Ok(None),
             Some(target) => attach(loaded, program, target),
             None => Ok(None),
         });
@@ -291,6 +299,7 @@ pub fn trial(rows: u32) -> Result<Trial, ProbeError> {
         cgroup_root: PathBuf::new(),
         rows,
         sequences: true,
+        sampled: false,
     };
     let mut object = load_object(&settings, None)?;
     let idle = object

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
+use std::time::Duration;
 
 use aya::Ebpf;
 use aya::maps::{
@@ -19,10 +20,11 @@ use super::carried;
 use super::counters::{Totals, zero_row};
 use super::decode::{DecodeError, Record, decode};
 use super::load::{
-    Attachment, ProbeError, Settings, Target, UNPINNED_GENERATION, attach_all, load_object,
+    Attachment, ProbeError, SAMPLED, Settings, Target, UNPINNED_GENERATION, attach_all, load_object,
 };
 use super::merge::Merge;
 use super::pin::Pins;
+use super::sampling::Sampler;
 use super::threads::Threads;
 use crate::observe::event::{CgroupId, FileClass, FileId, Moment};
 use crate::observe::window::ThreadCalls;
@@ -49,6 +51,7 @@ pub struct Probe {
     files: HashMap<MapData, FileKey, FileState>,
     losses: PerCpuArray<MapData, u64>,
     threads: Threads,
+    sampler: Option<Sampler>,
     /// Where sequences of system calls are reported.
     sequences: Option<Array<MapData, Sequences>>,
     cpus: usize,
@@ -76,8 +79,17 @@ impl Probe {
         let target = Target {
             cgroup: &cgroup,
             pins: pins.as_ref(),
+            sampled: settings.sampled,
         };
-        let (attachments, links) = attach_all(&mut programs, Some(target))?;
+        let (mut attachments, links) = attach_all(&mut programs, Some(target))?;
+        let sampler = settings.sampled.then(|| sampler(&programs)).transpose();
+        let sampler = sampler.unwrap_or_else(|error| {
+            let failed = attachments.iter_mut().find(|it| it.probe == SAMPLED);
+            if let Some(attachment) = failed {
+                attachment.error.get_or_insert(error);
+            }
+            None
+        });
 
         let mut free_rows = take(&mut programs, "FREE_ROWS", Queue::try_from)?;
         let taken = take(&mut programs, "TAKEN", Array::try_from)?;
@@ -113,6 +125,7 @@ impl Probe {
             listeners: take(&mut programs, "LISTENER", HashMap::try_from)?,
             files: take(&mut programs, "FILE", HashMap::try_from)?,
             losses: take(&mut programs, "LOST", PerCpuArray::try_from)?,
+            sampler,
             threads: Threads::new(
                 take(&mut programs, "THREAD", lru_hash)?,
                 take(&mut programs, "CALLER", Array::try_from)?,
@@ -195,6 +208,12 @@ impl Probe {
     /// When the kernel refuses the reading.
     pub fn totals(&self, row: Row) -> Result<Totals, MapError> {
         Ok(Totals::sum(self.rows.get(&row.0, 0)?.iter()))
+    }
+
+    /// For how long system calls were watched so far; `None` where they always are.
+    #[must_use]
+    pub fn sampled(&self) -> Option<Duration> {
+        self.sampler.as_ref().map(Sampler::observed)
     }
 
     /// The threads of each container that made most calls since this was last asked, without their names.
@@ -375,6 +394,17 @@ impl Probe {
             tracing::warn!(port, %error, "A listening port could not be noted; its requests will not be counted.");
         }
     }
+}
+
+fn sampler(programs: &Ebpf) -> Result<Sampler, String> {
+    let program = programs
+        .program(SAMPLED)
+        .ok_or("the object has no such program")?;
+    let fd = program.fd().map_err(|error| error.to_string())?;
+    fd.as_fd()
+        .try_clone_to_owned()
+        .and_then(Sampler::start)
+        .map_err(|error| format!("it cannot be switched on: {error}"))
 }
 
 /// The map itself, for what aya's own types have no way to ask.
