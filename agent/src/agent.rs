@@ -8,6 +8,7 @@ mod members;
 mod pipeline;
 mod privileges;
 mod report;
+mod traffic;
 mod views;
 mod watched;
 

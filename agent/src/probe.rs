@@ -13,6 +13,7 @@ mod loaded;
 mod memory;
 mod merge;
 mod offsets;
+mod peers;
 pub mod pin;
 pub mod programs;
 mod sampling;

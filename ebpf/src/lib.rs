@@ -368,7 +368,7 @@ pub struct ListenerKey {
 
 /// A peer of a container.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PeerKey {
     /// Row of the container.
     pub row: u32,

@@ -5,12 +5,15 @@
 )]
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use picket_tests::agent::{Agent, Evidence, Home};
 use picket_tests::docker::{Container, Network, Run};
 use picket_tests::image;
 use picket_tests::suite::{Fixture, Suite};
+use picket_tests::wait;
+use serde_json::Value;
 
 fn main() -> ExitCode {
     Suite::<Post>::default()
@@ -25,6 +28,9 @@ fn main() -> ExitCode {
         .test("kinds_of_sockets_are_seen", kinds)
         .test("a_socket_in_the_place_of_a_stream_is_seen", streams)
         .test("unix_sockets_are_seen_by_name", unix)
+        .test("traffic_is_counted_by_peer", by_peer)
+        .test("a_living_connection_is_counted", living)
+        .test("traffic_through_io_uring_is_counted", by_ring)
         .run()
 }
 
@@ -70,6 +76,39 @@ impl Post {
             .await_evidence(&of.name, family, |it| it.fact == fact)
             .with_context(|| of.logs().unwrap_or_default())
     }
+
+    /// Waits for what a container carried.
+    fn network(&self, of: &Container, is_it: impl Fn(&Value) -> bool) -> Result<Value> {
+        let network = || Ok::<_, anyhow::Error>(self.agent.container(&of.name)?["network"].clone());
+        let what = format!("traffic of {}", of.name);
+        wait::until(&what, Duration::from_secs(20), || {
+            Ok(Some(network()?).filter(|it| is_it(it)))
+        })
+        .with_context(|| {
+            format!(
+                "{:#}\n{}",
+                network().unwrap_or_default(),
+                of.logs().unwrap_or_default()
+            )
+        })
+    }
+
+    /// Waits until a peer was sent and sent so many bytes.
+    fn peer(&self, of: &Container, peer: &str, served: bool, (rx, tx): (u64, u64)) -> Result<()> {
+        let is_it = |it: &Value| {
+            it["peer"] == peer
+                && it["served"] == served
+                && it["rx_bytes"] == rx
+                && it["tx_bytes"] == tx
+        };
+        self.network(of, |network| {
+            network["peers"]
+                .as_array()
+                .is_some_and(|peers| peers.iter().any(is_it))
+        })
+        .with_context(|| format!("{peer}: {rx} received, {tx} sent"))
+        .map(drop)
+    }
 }
 
 fn marks(evidence: &Evidence) -> String {
@@ -90,7 +129,8 @@ fn outcomes(post: &mut Post) -> Result<()> {
     ensure!(made.raw.contains(" us"), "{made:?}");
     let refused = post.fact(&container, "outcome", "tcp loopback:8124 refused")?;
     ensure!(refused.tells_of("python3"), "{refused:?}");
-    Ok(())
+    let failed = |network: &Value| network["connects_failed"] == 1;
+    post.network(&container, failed).map(drop)
 }
 
 fn unreachable(post: &mut Post) -> Result<()> {
@@ -244,4 +284,96 @@ fn unix(post: &mut Post) -> Result<()> {
     let socket = post.fact(&container, "unix_socket", runtime)?;
     ensure!(marks(&socket).contains("escape_path"), "{socket:?}");
     Ok(())
+}
+
+/// A server that reads 3000 bytes of each connection and answers with 5000.
+const SERVER: &str = "server = socket.create_server(('0.0.0.0', 8131))\n\
+     while True:\n\
+     \tone, _ = server.accept()\n\
+     \tleft = 3000\n\
+     \twhile left: left -= len(one.recv(left))\n\
+     \tone.sendall(b'x' * 5000); one.close()\n";
+
+fn by_peer(post: &mut Post) -> Result<()> {
+    let network = Network::create()?;
+    let server = post.python("by-peer-server", Some(&network), SERVER)?;
+    post.fact(&server, "listener", "tcp *:8131")?;
+    let address = server.address()?;
+    // Twice, and datagrams of 100 bytes, which with their headers are 128.
+    let client = post.python(
+        "by-peer-client",
+        Some(&network),
+        &format!(
+            "for _ in range(2):\n\
+             \tone = socket.create_connection(('{address}', 8131)); one.sendall(b'y' * 3000)\n\
+             \tleft = 5000\n\
+             \twhile left: left -= len(one.recv(left))\n\
+             \tone.close()\n\
+             two = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+             for _ in range(3): two.sendto(b'z' * 100, ('{address}', 8132))\n"
+        ),
+    )?;
+    let other = client.address()?;
+    post.peer(
+        &client,
+        &format!("tcp {address}:8131"),
+        false,
+        (10_000, 6000),
+    )?;
+    post.peer(&client, &format!("udp {address}:8132"), false, (0, 384))?;
+    post.peer(&server, &format!("tcp {other}:8131"), true, (6000, 10_000))
+}
+
+fn living(post: &mut Post) -> Result<()> {
+    // It says nothing for longer than a connection's bytes may wait, so that its next word settles what went before.
+    let container = post.python(
+        "living",
+        None,
+        "server = socket.create_server(('127.0.0.1', 8133))\n\
+         one = socket.create_connection(('127.0.0.1', 8133)); two, _ = server.accept()\n\
+         while True: one.sendall(b'x' * 1000); two.recv(1000); time.sleep(0.2)\n",
+    )?;
+    post.network(&container, |network| {
+        let peers = network["peers"].as_array().into_iter().flatten();
+        let sent = |it: &Value| it["served"] == false && it["tx_bytes"].as_u64() > Some(2000);
+        peers.into_iter().any(sent)
+    })
+    .map(drop)
+}
+
+/// A ring without its library: one submission of `IORING_OP_SEND` with 7000 bytes.
+const RING: &str = "import mmap, struct, sys\n\
+     libc = ctypes.CDLL(None, use_errno=True)\n\
+     server = socket.create_server(('127.0.0.1', 8134))\n\
+     one = socket.create_connection(('127.0.0.1', 8134)); two, _ = server.accept()\n\
+     params = ctypes.create_string_buffer(120)\n\
+     ring = libc.syscall(425, 4, params)\n\
+     if ring < 0: sys.exit('io_uring_setup: ' + os.strerror(ctypes.get_errno()))\n\
+     head, tail, mask, entries, flags, dropped, array = struct.unpack_from('7I', params, 40)\n\
+     queue = mmap.mmap(ring, array + 4 * 4, offset=0)\n\
+     calls = mmap.mmap(ring, 64 * 4, offset=0x10000000)\n\
+     data = ctypes.create_string_buffer(b'x' * 7000, 7000)\n\
+     struct.pack_into('BBHiQQII', calls, 0, 26, 0, 0, one.fileno(), 0, ctypes.addressof(data), 7000, 0)\n\
+     struct.pack_into('I', queue, array, 0)\n\
+     struct.pack_into('I', queue, tail, 1)\n\
+     if libc.syscall(426, ring, 1, 1, 1, None, 0) != 1: sys.exit('io_uring_enter')\n\
+     left = 7000\n\
+     while left: left -= len(two.recv(left))\n\
+     one.close(); two.close()\n";
+
+fn by_ring(post: &mut Post) -> Result<()> {
+    // The engine's filter refuses rings.
+    let program = format!("import ctypes, os, socket, time\n{RING}time.sleep(300)\n");
+    let container = Container::start_with(
+        &Run {
+            image: &post.python,
+            name: "by-ring",
+            network: None,
+            environment: &[],
+            command: &["python3", "-c", &program],
+        },
+        &["--security-opt", "seccomp=unconfined"],
+    )?;
+    post.peer(&container, "tcp 127.0.0.1:8134", false, (0, 7000))?;
+    post.peer(&container, "tcp 127.0.0.1:8134", true, (7000, 0))
 }

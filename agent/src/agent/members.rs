@@ -220,6 +220,7 @@ impl Pipeline {
             return;
         }
         if let Some(waiting) = self.waiting.get_mut(&cgroup) {
+            self.parts.probe.read_peers();
             let totals = self.parts.probe.totals(waiting.row);
             waiting.ended = Some((at, totals.unwrap_or_else(|_| Totals::zero())));
             // The row must not be given to another container while events of this one wait: it is released once the
@@ -231,6 +232,7 @@ impl Pipeline {
 
     /// A container has ended: its last window is judged, its series age out, its row is free.
     fn finish(&mut self, cgroup: CgroupId, at: Moment) {
+        self.parts.probe.read_peers();
         self.close_window_of(cgroup, at, None);
         let view = self.container_view(cgroup, Some(at));
         let Some(watched) = self.watched.remove(&cgroup) else {

@@ -66,6 +66,7 @@ impl Pipeline {
                 .map(|(kind, count)| ((*kind).to_owned(), *count))
                 .collect(),
             threads: watched.threads.clone(),
+            network: watched.traffic.view(),
             resources: watched.used.0.clone(),
             window_ns: watched.used.1,
             ended_ms: ended.map_or(0, wall_ms),

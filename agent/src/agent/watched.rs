@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::inventory::Existing;
+use super::traffic::Traffic;
 use crate::baseline::key::Key;
 use crate::observe::container::Observer;
 use crate::observe::event::{Action, CgroupId, Event, FileClass, Moment};
@@ -63,6 +64,8 @@ pub struct Watched {
     pub observer: Observer,
     /// Events by kind since discovery.
     pub events: BTreeMap<&'static str, u64>,
+    /// What it carried since discovery.
+    pub traffic: Traffic,
     /// Requests since discovery.
     pub requests: u64,
     /// Bytes read from files and written to them since discovery.
@@ -113,6 +116,7 @@ impl Watched {
             nested: BTreeSet::new(),
             observer,
             events: BTreeMap::new(),
+            traffic: Traffic::default(),
             requests: 0,
             file_bytes: (FileBytes::default(), FileBytes::default()),
             findings: 0,
@@ -187,6 +191,7 @@ impl Watched {
         counters.file_written.add(&take(&mut self.early_bytes.1));
         self.file_bytes.0.add(&counters.file_read);
         self.file_bytes.1.add(&counters.file_written);
+        self.traffic.add(&counters);
         self.events_lost += counters.lost_events;
         let lost = totals.losses_since(&self.totals);
         for (reason, count) in &lost {

@@ -5,6 +5,9 @@
 
 pub mod evidence;
 pub mod finding;
+pub mod network;
+
+pub use network::{NetworkView, PeerView};
 
 use std::collections::BTreeMap;
 
@@ -135,6 +138,8 @@ pub struct ContainerView {
     pub file_bytes: BTreeMap<String, FileBytesView>,
     /// The threads that made most system calls in its last window.
     pub threads: Vec<ThreadCalls>,
+    /// What it carried since discovery.
+    pub network: NetworkView,
     /// What it used of the machine in its last window.
     pub resources: Resources,
     /// Length of that window, in nanoseconds; 0 before its first one.

@@ -321,3 +321,15 @@ pub enum Protocol {
     /// Any other IP protocol.
     Other,
 }
+
+impl Protocol {
+    /// The protocol with this IP protocol number.
+    #[must_use]
+    pub const fn of(number: u8) -> Self {
+        match number {
+            6 => Self::Tcp,
+            17 => Self::Udp,
+            _ => Self::Other,
+        }
+    }
+}

@@ -1,10 +1,11 @@
 //! Counters of one container over one window, and the load-normalised features made of them.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{FileClass, Moment};
+use super::event::{FileClass, Moment, Protocol};
 use super::fact::{Phase, Sighting};
 use super::resources::Resources;
 
@@ -58,6 +59,25 @@ impl FileBytes {
     }
 }
 
+/// What went to and came from one peer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PeerTraffic {
+    /// The peer came to the container; otherwise the container went to the peer.
+    pub served: bool,
+    /// Transport protocol.
+    pub protocol: Protocol,
+    /// The peer. For a served one the port is the container's own, as clients choose theirs at random.
+    pub peer: SocketAddr,
+    /// Bytes received: payload for TCP, whole packets for other protocols.
+    pub rx_bytes: u64,
+    /// Bytes sent.
+    pub tx_bytes: u64,
+    /// Packets received; for TCP those with payload.
+    pub rx_packets: u64,
+    /// Packets sent.
+    pub tx_packets: u64,
+}
+
 /// What the probe counted for one container over one window (differences, not totals).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
@@ -71,6 +91,10 @@ pub struct Counters {
     pub rx_packets: u64,
     /// Packets sent.
     pub tx_packets: u64,
+    /// Of the traffic, what went to and came from each peer, in order. Peers beyond the probe's room are missing. Of a
+    /// living TCP connection up to 64 KiB may be told only with a later window, when it sends again or ends.
+    #[serde(default)]
+    pub peers: Vec<PeerTraffic>,
     /// TCP connections accepted.
     pub accepted: u64,
     /// Request turns: outbound payload after inbound on a connection to a listening port, which for HTTP/1.1 is

@@ -2,28 +2,35 @@
 
 use picket_ebpf::{CALLS, Row, URING_OPS, file_class, lost};
 
+use super::peers::{self, PeerTotals};
 use crate::observe::resources::Resources;
 use crate::observe::window::{CallCount, Counters, FileBytes};
 
 /// Everything counted for one container up to one moment.
 #[derive(Clone)]
-pub struct Totals(Row);
+pub struct Totals {
+    row: Row,
+    peers: PeerTotals,
+}
 
 impl Totals {
     /// Totals of a row nothing was counted in yet.
     #[must_use]
     pub const fn zero() -> Self {
-        Self(zero_row())
+        Self {
+            row: zero_row(),
+            peers: PeerTotals::new(),
+        }
     }
 
     /// The counters themselves.
     pub(super) const fn row(&self) -> &Row {
-        &self.0
+        &self.row
     }
 
     /// Sums the copies of all CPUs. The 32-bit counters wrap, so do their sums: differences stay right as long as a
     /// window holds fewer than 2^32 of anything.
-    pub(super) fn sum<'a>(copies: impl Iterator<Item = &'a Row>) -> Self {
+    pub(super) fn sum<'a>(copies: impl Iterator<Item = &'a Row>, peers: PeerTotals) -> Self {
         let mut sum = zero_row();
         for copy in copies {
             sum.rx_bytes = sum.rx_bytes.wrapping_add(copy.rx_bytes);
@@ -42,13 +49,13 @@ impl Totals {
             add_u32(&mut sum.calls, &copy.calls);
             add_u32(&mut sum.errors, &copy.errors);
         }
-        Self(sum)
+        Self { row: sum, peers }
     }
 
     /// What was counted since `earlier`. What else was used is not the probe's to know.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Counters {
-        let (now, then) = (&self.0, &earlier.0);
+        let (now, then) = (&self.row, &earlier.row);
         let difference = |now: u32, then: u32| u64::from(now.wrapping_sub(then));
         let calls = (0..CALLS)
             .zip(now.calls.iter().zip(&then.calls))
@@ -69,6 +76,7 @@ impl Totals {
             rx_packets: now.rx_packets.wrapping_sub(then.rx_packets),
             tx_packets: now.tx_packets.wrapping_sub(then.tx_packets),
             accepted: difference(now.accepted, then.accepted),
+            peers: peers::traffic(&self.peers, &earlier.peers),
             requests: difference(now.requests, then.requests),
             connects: difference(now.connects, then.connects),
             clones: difference(now.clones, then.clones),
@@ -99,7 +107,7 @@ impl Totals {
 
     fn lost_of(&self, reasons: &[u32], earlier: &Self) -> u64 {
         (0..lost::COUNT)
-            .zip(self.0.lost.iter().zip(&earlier.0.lost))
+            .zip(self.row.lost.iter().zip(&earlier.row.lost))
             .filter(|(reason, _)| reasons.contains(reason))
             .map(|(_, (now, then))| u64::from(now.wrapping_sub(*then)))
             .sum()
@@ -108,7 +116,10 @@ impl Totals {
 
 impl From<Row> for Totals {
     fn from(row: Row) -> Self {
-        Self(row)
+        Self {
+            row,
+            peers: PeerTotals::new(),
+        }
     }
 }
 
@@ -164,13 +175,13 @@ mod tests {
         let mut one = zero_row();
         one.calls[0] = u32::MAX - 1;
         one.requests = u32::MAX;
-        let before = Totals::sum([&one].into_iter());
+        let before = Totals::sum([&one].into_iter(), PeerTotals::new());
         let mut two = zero_row();
         two.calls[0] = 4;
         two.errors[0] = 1;
         two.requests = 2;
         two.rx_bytes = 10;
-        let after = Totals::sum([&one, &two].into_iter());
+        let after = Totals::sum([&one, &two].into_iter(), PeerTotals::new());
         let counters = after.since(&before);
         assert_eq!(
             counters.calls,
@@ -191,7 +202,7 @@ mod tests {
         row.lost[lost::RING_FULL as usize] = 1;
         row.lost[lost::QUOTA as usize] = 2;
         row.lost[lost::PATH_UNREADABLE as usize] = 4;
-        let after = Totals::sum([&row].into_iter());
+        let after = Totals::sum([&row].into_iter(), PeerTotals::new());
         let counters = after.since(&before);
         assert_eq!((counters.lost_events, counters.lost_to_quota), (3, 2));
         assert_eq!(

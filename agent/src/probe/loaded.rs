@@ -23,6 +23,7 @@ use super::load::{
     Attachment, ProbeError, SAMPLED, Settings, Target, UNPINNED_GENERATION, attach_all, load_object,
 };
 use super::merge::Merge;
+use super::peers::{Peers, Table};
 use super::pin::Pins;
 use super::sampling::Sampler;
 use super::threads::Threads;
@@ -49,6 +50,7 @@ pub struct Probe {
     epochs: Array<MapData, u32>,
     listeners: HashMap<MapData, ListenerKey, u8>,
     files: HashMap<MapData, FileKey, FileState>,
+    peers: Peers,
     losses: PerCpuArray<MapData, u64>,
     threads: Threads,
     sampler: Option<Sampler>,
@@ -124,6 +126,10 @@ impl Probe {
             epochs: take(&mut programs, "EPOCH", Array::try_from)?,
             listeners: take(&mut programs, "LISTENER", HashMap::try_from)?,
             files: take(&mut programs, "FILE", HashMap::try_from)?,
+            peers: Peers::new(
+                take(&mut programs, "PEER", Table::try_from)?,
+                take(&mut programs, "PEERS_HELD", Array::try_from)?,
+            ),
             losses: take(&mut programs, "LOST", PerCpuArray::try_from)?,
             sampler,
             threads: Threads::new(
@@ -201,13 +207,19 @@ impl Probe {
         self.rings.each_ref().map(AsFd::as_fd)
     }
 
-    /// What a row counted so far, over all CPUs.
+    /// Reads traffic by peer, which [`Probe::totals`] then tells of.
+    pub fn read_peers(&mut self) {
+        self.peers.read();
+    }
+
+    /// What a row counted so far, over all CPUs; by peer as of the last [`Probe::read_peers`].
     ///
     /// # Errors
     ///
     /// When the kernel refuses the reading.
     pub fn totals(&self, row: Row) -> Result<Totals, MapError> {
-        Ok(Totals::sum(self.rows.get(&row.0, 0)?.iter()))
+        let copies = self.rows.get(&row.0, 0)?;
+        Ok(Totals::sum(copies.iter(), self.peers.of(row)))
     }
 
     /// For how long system calls were watched so far; `None` where they always are.
@@ -309,6 +321,7 @@ impl Probe {
         for key in ports {
             let _ = self.listeners.remove(&key);
         }
+        self.peers.release(row);
         self.raise_epoch(row);
         self.forget_sequences(row);
         if let Ok(zeroes) = PerCpuValues::try_from(vec![zero_row(); self.cpus]) {

@@ -24,9 +24,11 @@ use super::{
 #[btf_map]
 static FLOW: SkStorage<Flow> = SkStorage::new();
 
-/// How long bytes of a living connection may wait to be added to its peer's, in ticks of the kernel's clock: a quarter of
-/// a second at 1000 a second, 2.6 seconds at 100.
+/// The first payload that a connection sends is added to its peer's at once, and then what waited longer than this when
+/// the next packet is sent, in ticks of the kernel's clock: a quarter of a second at 1000 a second, 2.6 seconds at 100.
 const SETTLE_TICKS: u64 = 256;
+/// So many bytes do not wait.
+const SETTLE_BYTES: u64 = 64 << 10;
 
 /// `include/net/sock.h`, enum `sock_flags`: the other side has ended the connection, which counts as a byte received.
 const SOCK_DONE: u64 = 1 << 1;
@@ -120,7 +122,6 @@ unsafe fn begun(packet: &Packet, sock: *mut bpf_sock, slot: Slot) -> *mut Flow {
         if flow.is_null() {
             return flow;
         }
-        (*flow).settled = bpf_jiffies64();
         let whole = bpf_sk_fullsock(sock);
         if whole.is_null() {
             return core::ptr::null_mut();
@@ -340,7 +341,14 @@ unsafe fn settle_in_time(tcp: *const u8, flow: *mut Flow) {
     // SAFETY: as in `settle`.
     unsafe {
         let now = bpf_jiffies64();
-        if now.wrapping_sub((*flow).settled) >= SETTLE_TICKS {
+        let received: u64 = direct(tcp, &fields::TCP_BYTES_RECEIVED);
+        let sent: u64 = direct(tcp, &fields::TCP_BYTES_SENT);
+        let counted = &raw const (*flow).counted;
+        let waits = received
+            .wrapping_add(sent)
+            .wrapping_sub((*counted).rx_bytes)
+            .wrapping_sub((*counted).tx_bytes);
+        if now.wrapping_sub((*flow).settled) >= SETTLE_TICKS || waits >= SETTLE_BYTES {
             (*flow).settled = now;
             settle(tcp, flow);
         }

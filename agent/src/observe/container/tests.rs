@@ -432,3 +432,41 @@ fn where_a_program_comes_from_and_what_it_talks_to_are_marked() {
     assert_eq!(sighting.process.script, "/work/run.sh");
     assert_eq!(sighting.process.cwd, "/work");
 }
+
+fn connected(peer: &str, errno: i32) -> Action {
+    Action::Connected {
+        protocol: Protocol::Tcp,
+        peer: peer.parse().unwrap(),
+        errno,
+        duration_us: 250,
+    }
+}
+
+#[test]
+fn how_a_connect_ended_is_laid_to_who_contacted_the_peer() {
+    let mut feed = Feed::served();
+    let contact = Action::Connect {
+        protocol: Protocol::Tcp,
+        peer: "10.0.0.7:443".parse().unwrap(),
+    };
+    feed.act(10, contact.clone()).unwrap();
+    let refused = feed
+        .act(0, connected("10.0.0.7:443", libc::ECONNREFUSED))
+        .unwrap();
+    assert_eq!(refused.fact.family, Family::Outcome);
+    assert_eq!(refused.fact.value, "tcp 10.0.0.7:443 refused");
+    assert_eq!(refused.raw, "tcp 10.0.0.7:443 refused after 250 us");
+    assert_eq!(refused.process.pid, 10);
+    // Of a command of the runtime's it is not laid to the server, also when the command has ended.
+    feed.act(30, exec("/usr/bin/curl", RUNTIME, &["curl"]));
+    feed.act(30, contact);
+    feed.act(30, Action::Exit { status: 0 });
+    let timed_out = feed
+        .act(0, connected("10.0.0.7:443", libc::ETIMEDOUT))
+        .unwrap();
+    assert_eq!(timed_out.fact.origin, Origin::Runtime);
+    let unknown = feed.act(0, connected("10.0.0.8:443", 0)).unwrap();
+    assert_eq!(unknown.fact.value, "tcp 10.0.0.8:443 ok");
+    assert_eq!(unknown.fact.origin, Origin::Server);
+    assert_eq!(unknown.process.pid, 0);
+}

@@ -11,7 +11,7 @@ pub(super) fn action(kind: u32, from: &mut Cursor<'_>) -> Result<Action, DecodeE
         kind::CONNECT => {
             let address = from.take(16)?;
             let port = from.u16()?;
-            let protocol = protocol(from.u8()?);
+            let protocol = Protocol::of(from.u8()?);
             let peer = socket_address(address, from.u8()?, port);
             Action::Connect { protocol, peer }
         }
@@ -25,7 +25,7 @@ pub(super) fn action(kind: u32, from: &mut Cursor<'_>) -> Result<Action, DecodeE
             let address = from.take(16)?;
             let port = from.u16()?;
             let peer = socket_address(address, from.u8()?, port);
-            let protocol = protocol(from.u8()?);
+            let protocol = Protocol::of(from.u8()?);
             Action::Connected {
                 protocol,
                 peer,
@@ -37,7 +37,7 @@ pub(super) fn action(kind: u32, from: &mut Cursor<'_>) -> Result<Action, DecodeE
             let address = from.take(16)?;
             let port = from.u16()?;
             let local = socket_address(address, from.u8()?, port);
-            let protocol = protocol(from.u8()?);
+            let protocol = Protocol::of(from.u8()?);
             Action::Bind { protocol, local }
         }
         kind::SOCKET => Action::Socket {
@@ -61,12 +61,4 @@ pub(super) fn action(kind: u32, from: &mut Cursor<'_>) -> Result<Action, DecodeE
         kind::STDIO => Action::SocketToStdio { fd: from.u32()? },
         other => return Err(DecodeError::Kind(other)),
     })
-}
-
-fn protocol(number: u8) -> Protocol {
-    match number {
-        6 => Protocol::Tcp,
-        17 => Protocol::Udp,
-        _ => Protocol::Other,
-    }
 }
