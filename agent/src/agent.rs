@@ -88,6 +88,11 @@ pub fn run(loaded: Loaded) -> Result<ExitCode> {
         sampled: config.syscalls == Syscalls::Sampled,
     };
     let probe = Probe::load(&settings, pins)?;
+    if settings.sampled {
+        tracing::info!(
+            "System calls are watched for one second of every five (syscalls: sampled): what is seen in them alone is missed in between."
+        );
+    }
     let resolver = Arc::new(Resolver::new(&config.runtime_dirs, &config.docker_socket));
     // After the probe is attached, so that what is made meanwhile is reported by the kernel.
     let existing = inventory::take(&hierarchy, resolver.lookups());
