@@ -63,19 +63,30 @@ pub fn report(slot: &Slot, call: u64, result: i64, arguments: &Arguments) {
         for word in 0..KEY_WORDS {
             words.add(word).write(0);
         }
-        let name = (&raw mut (*event).name).cast::<u8>();
-        let other = (&raw mut (*event).other).cast::<u8>();
+        // First into the key alone: most names are known, and shorter than a key.
         let has_other = arguments.get(shape::OTHER).is_some();
-        let length = read(name, arguments.get(shape::NAME));
-        let other_length = read(other, arguments.get(shape::OTHER));
-        if length < 0 || (has_other && other_length < 0) {
+        let (first, second) = (words.cast::<u8>(), words.add(OTHER_WORD).cast::<u8>());
+        let (name, other) = (arguments.get(shape::NAME), arguments.get(shape::OTHER));
+        let (length, room, other_length) = if has_other {
+            let room = NAME_KEY_OTHER as u32;
+            let other_room = NAME_KEY_BYTES as u32 - room;
+            (
+                read(first, room, name),
+                room,
+                read(second, other_room, other),
+            )
+        } else {
+            let room = NAME_KEY_BYTES as u32;
+            (read(first, room, name), room, 0)
+        };
+        if length < 0 || other_length < 0 {
             emit::count_loss(slot.row, lost::PATH_UNREADABLE);
             return;
         }
-        let start = Start::of(name, arguments.get(shape::DIRECTORY));
+        let start = Start::of(first, arguments.get(shape::DIRECTORY));
         let mut other_start = start;
         if has_other {
-            other_start = Start::of(other, arguments.get(shape::OTHER_DIRECTORY));
+            other_start = Start::of(second, arguments.get(shape::OTHER_DIRECTORY));
         }
         let result = if result > 0 { 0 } else { result as i32 };
         (&raw mut (*key).row).write(slot.row);
@@ -84,18 +95,30 @@ pub fn report(slot: &Slot, call: u64, result: i64, arguments: &Arguments) {
         (&raw mut (*key).result).write(result);
         (&raw mut (*key).detail).write(arguments.detail());
         (&raw mut (*key).directories).write([start.identity(), other_start.identity()]);
-        // Longer ones would pass for every other that begins alike.
-        let fits = if has_other {
-            copy(words, name, OTHER_WORD);
-            copy(words.add(OTHER_WORD), other, KEY_WORDS - OTHER_WORD);
-            (length as usize) < NAME_KEY_OTHER
-                && (other_length as usize) < NAME_KEY_BYTES - NAME_KEY_OTHER
-        } else {
-            copy(words, name, KEY_WORDS);
-            (length as usize) < NAME_KEY_BYTES
-        };
+        // A name that fills its room may be longer, and would pass for every other that begins alike.
+        let other_room = NAME_KEY_BYTES as i64 - i64::from(room);
+        let fits = length < i64::from(room) - 1 && (!has_other || other_length < other_room - 1);
         if fits && !first_time(slot, &*key) {
             return;
+        }
+        let (to, other_to) = (
+            (&raw mut (*event).name).cast::<u8>(),
+            (&raw mut (*event).other).cast::<u8>(),
+        );
+        let (mut length, mut other_length) = (length, other_length);
+        if fits {
+            // What the key says, and not what stands in the caller's memory by now.
+            copy(to, first, room);
+            if has_other {
+                copy(
+                    other_to,
+                    second,
+                    NAME_KEY_BYTES as u32 - NAME_KEY_OTHER as u32,
+                );
+            }
+        } else {
+            length = read(to, NAME_BYTES as u32, name).max(0);
+            other_length = read(other_to, NAME_BYTES as u32, other).max(0);
         }
         emit::write_header(&raw mut (*event).header, kind::NAME, slot.container);
         (&raw mut (*event).call).write(call as u32);
@@ -144,20 +167,20 @@ pub fn forget(key: &NameKey) {
 
 /// Reads a caller's name, and returns its length, or less than 0.
 #[inline(always)]
-unsafe fn read(to: *mut u8, from: Option<u64>) -> i64 {
+unsafe fn read(to: *mut u8, room: u32, from: Option<u64>) -> i64 {
     let Some(from) = from else {
         return -1;
     };
-    // SAFETY: the caller's: `to` has room for a name.
-    unsafe { bpf_probe_read_user_str(to.cast(), NAME_BYTES as u32, from as *const _) - 1 }
+    // SAFETY: the caller's: `to` has this room.
+    unsafe { bpf_probe_read_user_str(to.cast(), room, from as *const _) - 1 }
 }
 
-/// Copies a name's beginning into a key, up to its end or this many words.
+/// Copies a name with its end, which lies within this room.
 #[inline(always)]
-unsafe fn copy(to: *mut u64, name: *const u8, words: usize) {
-    // SAFETY: the caller's; the rest of the key is zero already.
+unsafe fn copy(to: *mut u8, name: *const u8, room: u32) {
+    // SAFETY: the caller's.
     unsafe {
-        bpf_probe_read_kernel_str(to.cast(), 8 * words as u32, name.cast());
+        bpf_probe_read_kernel_str(to.cast(), room, name.cast());
     }
 }
 
@@ -174,7 +197,6 @@ impl Start {
     /// `name` points to a name that was read.
     #[inline(always)]
     unsafe fn of(name: *const u8, directory: Option<u64>) -> Self {
-        let fs: *const u8 = peek(watch::current_task(), &fields::TASK_FS);
         // SAFETY: the caller's.
         if unsafe { name.read() } == b'/' {
             return Self {
@@ -190,10 +212,13 @@ impl Start {
                     mounted: peek(file, &fields::FILE_MNT),
                 }
             }
-            _ => Self {
-                dentry: peek(fs, &fields::FS_PWD_DENTRY),
-                mounted: peek(fs, &fields::FS_PWD_MNT),
-            },
+            _ => {
+                let fs: *const u8 = peek(watch::current_task(), &fields::TASK_FS);
+                Self {
+                    dentry: peek(fs, &fields::FS_PWD_DENTRY),
+                    mounted: peek(fs, &fields::FS_PWD_MNT),
+                }
+            }
         }
     }
 
