@@ -24,8 +24,8 @@ use super::{
 #[btf_map]
 static FLOW: SkStorage<Flow> = SkStorage::new();
 
-/// The first payload that a connection sends is added to its peer's at once, and then what waited longer than this when
-/// the next packet is sent, in ticks of the kernel's clock: a quarter of a second at 1000 a second, 2.6 seconds at 100.
+/// What has waited longer than this is added to its peer's when the connection next sends a packet, in ticks of the
+/// kernel's clock: a quarter of a second at 1000 a second, 2.6 seconds at 100. A brief connection is added once, as it ends.
 const SETTLE_TICKS: u64 = 256;
 /// So many bytes do not wait.
 const SETTLE_BYTES: u64 = 64 << 10;
@@ -122,6 +122,7 @@ unsafe fn begun(packet: &Packet, sock: *mut bpf_sock, slot: Slot) -> *mut Flow {
         if flow.is_null() {
             return flow;
         }
+        (*flow).settled = bpf_jiffies64();
         let whole = bpf_sk_fullsock(sock);
         if whole.is_null() {
             return core::ptr::null_mut();
