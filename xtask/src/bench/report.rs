@@ -101,8 +101,9 @@ Run it again to have it for your machine: the nanoseconds differ a lot from one 
   rounds, which has the last CPU; four keep-alive clients, each with a request always under way, have the others. In
   each state come 24 chunks of 100 predictions, the same ones in each chunk; the first four warm up. CPU is what the
   kernel charges the container's cgroup in a chunk, divided by its requests; between two chunks the server is idle, so
-  that all of it is charged. The figure of a state is the median of its chunks, and the 99th percentile of the latency
-  that of its 2000 requests. The agent's CPU is sampled afterwards, for ten seconds each, beside the same load.
+  that all of it is charged. The figure of a state is the median of its chunks (where system calls are sampled, and for
+  what that is compared with, their mean, over ten seconds at least), and the 99th percentile of the latency that of all
+  its requests. The agent's CPU is sampled afterwards, for ten seconds each, beside the same load.
 - The agent's own use comes from its CPU clock and `/proc`, with default settings: beside five idle model servers
   (FastAPI, onnxruntime) in Docker containers; and beside 20 and 250 cgroups with containers' names. Each of these has a
   baseline of its own and three processes, which write and read 60 files, connect and send datagrams to 20 peers on the

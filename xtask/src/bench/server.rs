@@ -31,6 +31,8 @@ const CHUNKS: usize = 24;
 const WARM_UP: usize = 4;
 /// Different bodies, over and over: the same work in every chunk.
 const BODIES: u64 = 20;
+/// An agent that looks at system calls a part of the time must be measured over some turns of both.
+const SOME_CYCLES: Duration = Duration::from_secs(10);
 const AGENT_SAMPLES: u32 = 6;
 const AGENT_SAMPLE: Duration = Duration::from_secs(10);
 
@@ -39,6 +41,8 @@ const AGENT_SAMPLE: Duration = Duration::from_secs(10);
 pub struct Server {
     /// CPU time of a request that the agent adds.
     pub http_cpu_percent_per_request: Spread,
+    /// CPU time of a request that the agent adds which looks at system calls a part of the time.
+    pub http_sampled_cpu_percent_per_request: Spread,
     /// CPU time of a request that an empty raw tracepoint on `sys_exit` adds.
     pub http_floor_cpu_percent_per_request: Spread,
     /// CPU time of a request that empty programs at all hooks of the probe add.
@@ -63,6 +67,8 @@ pub struct Server {
 #[derive(Clone, Copy, Debug)]
 struct Service {
     cpu_us: f64,
+    /// What is there a part of the time shows in the mean, not in the median.
+    mean_cpu_us: f64,
     p99_ms: f64,
     per_second: f64,
 }
@@ -76,10 +82,19 @@ pub fn measure(image: &str, plan: &Plan, interrupt: &Interrupt) -> Result<Server
     let server = ModelServer::start(image, &network, None, 1)?;
     let saturated = Saturated::over(&server)?;
     eprintln!("bench: model server at saturation");
-    let states = [State::Base, State::Floor, State::Hooks, State::Agent];
+    let states = [
+        State::Base,
+        State::Floor,
+        State::Hooks,
+        State::Agent,
+        State::Sampled,
+    ];
     let rounds = plan.carry_out(&states, interrupt, |entered| {
         entered.await_container(&server.container.id)?;
-        saturated.measure()
+        saturated.measure(match entered.state {
+            State::Sampled => SOME_CYCLES,
+            _ => Duration::ZERO,
+        })
     })?;
     let agent = saturated.agent_cpu_percent(&server, interrupt)?;
     summary(&rounds, agent).context("no round was measured")
@@ -105,6 +120,9 @@ fn summary(rounds: &[Round<Service>], agent_cpu_percent: Vec<f64>) -> Option<Ser
     let p99: fn(&Service) -> f64 = |it| it.p99_ms;
     Some(Server {
         http_cpu_percent_per_request: percent(State::Agent, State::Base, cpu)?,
+        http_sampled_cpu_percent_per_request: percent(State::Sampled, State::Base, |it| {
+            it.mean_cpu_us
+        })?,
         http_floor_cpu_percent_per_request: percent(State::Floor, State::Base, cpu)?,
         http_hooks_cpu_percent_per_request: percent(State::Hooks, State::Base, cpu)?,
         http_over_floor_cpu_percent_per_request: percent(State::Agent, State::Floor, cpu)?,
@@ -147,14 +165,18 @@ impl Saturated {
         })
     }
 
-    fn measure(&self) -> Result<Service> {
+    /// Measures at least so long.
+    fn measure(&self, least: Duration) -> Result<Service> {
         let mut connections = Vec::new();
         for _ in 0..CLIENTS {
             connections.push(Connection::open(self.address)?);
         }
         let (mut cpu, mut latencies) = (Vec::new(), Vec::new());
         let mut busy = Duration::ZERO;
-        for chunk in 0..CHUNKS {
+        for chunk in 0.. {
+            if chunk >= CHUNKS && busy >= least {
+                break;
+            }
             let (start, before) = (Instant::now(), self.charged_us()?);
             let measured = self.chunk(&mut connections, CHUNK)?;
             let (took, charged) = (start.elapsed(), self.charged_us()? - before);
@@ -164,7 +186,9 @@ impl Saturated {
                 busy += took;
             }
         }
+        let mean_cpu_us = cpu.iter().sum::<f64>() / cpu.len() as f64;
         Ok(Service {
+            mean_cpu_us,
             cpu_us: median(&cpu).context("no chunk was measured")?,
             p99_ms: percentile_99(&mut latencies).context("no request was measured")?,
             per_second: latencies.len() as f64 / busy.as_secs_f64(),
@@ -233,7 +257,7 @@ impl Saturated {
         thread::scope(|scope| {
             let load = scope.spawn(|| -> Result<()> {
                 while !end.load(Ordering::Relaxed) {
-                    self.measure()?;
+                    self.measure(Duration::ZERO)?;
                 }
                 Ok(())
             });
@@ -273,6 +297,7 @@ mod tests {
         let rounds = [1.0, 2.0].map(|slowness| {
             let service = |cpu_us: f64, p99_ms: f64| Service {
                 cpu_us: cpu_us * slowness,
+                mean_cpu_us: cpu_us * slowness,
                 p99_ms: p99_ms * slowness,
                 per_second: 500.0,
             };
@@ -281,6 +306,7 @@ mod tests {
                 (State::Floor, service(1_010.0, 8.0)),
                 (State::Hooks, service(1_020.0, 9.0)),
                 (State::Agent, service(1_025.0, 10.0)),
+                (State::Sampled, service(1_005.0, 8.0)),
             ])
         });
         let summary = summary(&rounds, vec![0.5]).unwrap();
@@ -291,6 +317,7 @@ mod tests {
         };
         same(summary.http_floor_cpu_percent_per_request, 1.0);
         same(summary.http_hooks_cpu_percent_per_request, 2.0);
+        same(summary.http_sampled_cpu_percent_per_request, 0.5);
         same(summary.http_cpu_percent_per_request, 2.5);
         same(summary.http_over_floor_cpu_percent_per_request, 1.5);
         same(summary.http_p99_percent, 25.0);

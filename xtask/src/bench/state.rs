@@ -30,12 +30,16 @@ pub enum State {
     Agent,
     /// The agent with the probe for kernels before 5.11.
     Untyped,
+    /// The agent, looking at system calls a part of the time.
+    Sampled,
     /// An empty program at one hook of the probe: that with this number.
     Alone(usize),
 }
 
 /// A state that has been entered; left when dropped.
 pub struct Entered {
+    /// Which one.
+    pub state: State,
     agent: Option<(Agent, Home)>,
     _empty: (Option<EmptyTracepoint>, Option<EmptyHooks>),
 }
@@ -56,18 +60,20 @@ impl State {
                 let root = cgroup::hierarchy()?;
                 empty_hooks = Some(EmptyHooks::attach(std::slice::from_ref(hook), &root)?);
             }
-            Self::Agent => agent = Some(start_agent("typed")?),
-            Self::Untyped => agent = Some(start_agent("untyped")?),
+            Self::Agent => agent = Some(start_agent("", "typed")?),
+            Self::Untyped => agent = Some(start_agent("", "untyped")?),
+            Self::Sampled => agent = Some(start_agent("syscalls: sampled\n", "typed")?),
         }
         Ok(Entered {
+            state: self,
             agent,
             _empty: (tracepoint, empty_hooks),
         })
     }
 }
 
-fn start_agent(tasks: &str) -> Result<(Agent, Home)> {
-    let home = Home::with("")?;
+fn start_agent(settings: &str, tasks: &str) -> Result<(Agent, Home)> {
+    let home = Home::with(settings)?;
     let agent = Agent::start_with(&home, &[("PICKET_PROBE_TASKS", tasks)])?;
     Ok((agent, home))
 }

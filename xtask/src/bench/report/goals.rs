@@ -95,6 +95,12 @@ fn server(server: &Server) -> Vec<Goal> {
             found: server.http_over_floor_cpu_percent_per_request.median,
         },
         Goal {
+            what: "CPU of a request to it in all, system calls sampled",
+            limit: 0.7,
+            unit: "%",
+            found: server.http_sampled_cpu_percent_per_request.median,
+        },
+        Goal {
             what: "What is sure to be added to its 99th percentile of latency (the interval's lower end)",
             limit: 0.0,
             unit: "%",

@@ -152,6 +152,11 @@ fn server(server: &Server) -> Section {
                 PERCENT,
             ),
             row(
+                "CPU per request: agent, system calls sampled",
+                &server.http_sampled_cpu_percent_per_request,
+                PERCENT,
+            ),
+            row(
                 "CPU per request: agent over the empty tracepoint",
                 &server.http_over_floor_cpu_percent_per_request,
                 PERCENT,
