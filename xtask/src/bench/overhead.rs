@@ -30,6 +30,8 @@ pub struct Overhead {
     pub untyped_ns: Spread,
     /// Added to open, read and close of a known file in a watched container.
     pub file_ns: Spread,
+    /// As `file_ns`, in a process with more than 64 open files.
+    pub file_among_many_ns: Spread,
     /// Added to the same by an empty raw tracepoint.
     pub file_floor_ns: Spread,
     /// Added to the same by empty programs at all hooks of the probe.
@@ -58,6 +60,7 @@ struct Costs {
     watched: f64,
     unwatched: f64,
     file: f64,
+    file_among_many: f64,
     tcp: f64,
 }
 
@@ -110,6 +113,7 @@ fn summary(rounds: &[Round<Costs>]) -> Option<Overhead> {
         unwatched_ns: added(State::Agent, |it| it.unwatched)?,
         untyped_ns: added(State::Untyped, |it| it.watched)?,
         file_ns: added(State::Agent, |it| it.file)?,
+        file_among_many_ns: added(State::Agent, |it| it.file_among_many)?,
         file_floor_ns: added(State::Floor, |it| it.file)?,
         file_hooks_ns: added(State::Hooks, |it| it.file)?,
         tcp_ns: added(State::Agent, |it| it.tcp)?,
@@ -132,6 +136,7 @@ impl Costs {
             watched: load::measure(Kind::Getppid, inside)?,
             unwatched: load::measure(Kind::Getppid, None)?,
             file: load::measure(Kind::File, inside)?,
+            file_among_many: load::measure(Kind::FileAmongMany, inside)?,
             tcp: load::measure(Kind::Tcp, inside)?,
         })
     }
@@ -148,6 +153,7 @@ mod tests {
             watched: nanoseconds,
             unwatched: nanoseconds + 0.5,
             file: nanoseconds * 10.0,
+            file_among_many: nanoseconds * 11.0,
             tcp: nanoseconds * 100.0,
         }
     }
@@ -181,6 +187,7 @@ mod tests {
         same(summary.unwatched_ns, 100.0);
         same(summary.untyped_ns, 130.0);
         same(summary.file_ns, 1_000.0);
+        same(summary.file_among_many_ns, 1_100.0);
         same(summary.file_floor_ns, 800.0);
         same(summary.file_hooks_ns, 850.0);
         same(summary.tcp_ns, 10_000.0);

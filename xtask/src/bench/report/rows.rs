@@ -83,6 +83,11 @@ fn calls(overhead: &Overhead) -> Section {
             row("open+read+close: empty hooks", &overhead.file_hooks_ns, US),
             row("open+read+close: watched container", &overhead.file_ns, US),
             row(
+                "open+read+close: watched, more than 64 open files",
+                &overhead.file_among_many_ns,
+                US,
+            ),
+            row(
                 "open+read+close: watched, over the empty hooks",
                 &overhead.file_over_hooks_ns,
                 US,

@@ -21,6 +21,7 @@ fn figures(ratio: f64, cpu: f64, memory: f64) -> Figures {
             unwatched_ns: spread(90.0),
             untyped_ns: spread(110.0),
             file_ns: spread(1_234.0),
+            file_among_many_ns: spread(1_500.0),
             file_floor_ns: spread(240.0),
             file_hooks_ns: spread(250.0),
             tcp_ns: spread(2_000.0),
