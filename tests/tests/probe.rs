@@ -13,6 +13,9 @@ use serde_json::Value;
 
 const PAGE: &str = include_str!("../../docs/PROBE.md");
 
+/// An ordinary array that has as many entries as the machine has CPUs.
+const ENTRY_PER_CPU: &str = "CALLER";
+
 fn main() -> ExitCode {
     Suite::<Checked>::default()
         .test("every_program_of_the_object_is_in_the_table", programs)
@@ -114,6 +117,7 @@ fn row(map: &Value) -> Result<String> {
     let (entries, entry_bytes) = (number("entries")?, number("entry_bytes")?);
     let (entries, bytes) = match kind {
         "ringbuf" => ("-".to_owned(), size(entries)),
+        _ if name == ENTRY_PER_CPU => ("a CPU".to_owned(), format!("{entry_bytes} B each")),
         _ if entries == 0 => ("-".to_owned(), format!("{entry_bytes} B each")),
         _ if map["per_cpu"] == true => (
             entries.to_string(),
