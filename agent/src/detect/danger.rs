@@ -127,6 +127,9 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         Family::UnixSocket => Category::UnixSocket,
         Family::DnsName => Category::DnsName,
         Family::TlsName => Category::TlsName,
+        // What io_uring does in place of a call that belongs to every program's life does too: event loops do so.
+        Family::IoUring if is_common_syscall(&sighting.fact.value) => return None,
+        Family::IoUring if sighting.fact.origin == Origin::Runtime => return None,
         Family::IoUring => Category::IoUring,
         // How attempts and programs end, and call sequences, are evidence to be weighed together with other evidence, not
         // alone.
@@ -273,8 +276,11 @@ mod tests {
             (Family::FileWrite, Origin::Server, "/dev/sda", true),
             (Family::Syscall, Origin::Server, "acct", true),
             (Family::Syscall, Origin::Runtime, "acct", false),
+            (Family::IoUring, Origin::Server, "openat", true),
+            (Family::IoUring, Origin::Server, "epoll_ctl", false),
+            (Family::IoUring, Origin::Runtime, "openat", false),
         ] {
-            let category = categorise(&sighting(family, origin, value), |_| false);
+            let category = categorise(&sighting(family, origin, value), |name| name == "epoll_ctl");
             assert_eq!(category.is_some(), reportable, "{family:?} {value}");
         }
     }

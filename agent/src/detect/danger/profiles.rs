@@ -214,7 +214,7 @@ pub(super) const FILE_CHANGE: Profile = Profile {
 
 pub(super) const IO_URING: Profile = Profile {
     class: Class::Syscall,
-    danger: 2.5,
+    danger: 1.5,
     why: "io_uring does files and network without the system calls that other tools watch",
     techniques: &[t::NATIVE_API],
     next_step: "Look at the other findings of this container around the same time.",
