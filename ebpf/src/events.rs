@@ -64,7 +64,9 @@ pub struct Header {
 pub struct CgroupEvent {
     /// Common part; `cgroup` is the id of this cgroup.
     pub header: Header,
-    /// Row given to it (or inherited), or [`NO_ROW`].
+    /// Cgroup id of the watched container that it is, or is a part of; 0 for none.
+    pub container: u64,
+    /// Row of that container, or [`NO_ROW`].
     pub row: u32,
     /// Length of `path` without its NUL.
     pub len: u32,

@@ -2,7 +2,7 @@
 
 /// What the kernel knows about a watched cgroup.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Slot {
     /// Index of the container's row.
     pub row: u32,
@@ -75,7 +75,7 @@ pub const SEEN_BY_PROCESS: u8 = 2;
 
 /// A file as the agent knows it.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FileKey {
     /// Row of the container.
     pub row: u32,
@@ -87,7 +87,7 @@ pub struct FileKey {
 
 /// What is known of a file.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FileState {
     /// One of [`file_class`], or [`UNSORTED`].
     pub class: u32,
@@ -104,7 +104,7 @@ pub const UNSORTED: u32 = u32::MAX;
 
 /// Key of a listening port of a container.
 #[repr(C)]
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListenerKey {
     /// Row of the container.
     pub row: u32,

@@ -85,6 +85,8 @@ mod pod {
     // SAFETY: as above.
     unsafe impl aya::Pod for super::Slot {}
     // SAFETY: as above.
+    unsafe impl aya::Pod for super::Held {}
+    // SAFETY: as above.
     unsafe impl aya::Pod for super::Caller {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::Thread {}

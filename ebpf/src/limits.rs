@@ -4,6 +4,8 @@
 pub const ROWS: u32 = 128;
 /// Watched cgroups, nested ones included.
 pub const WATCHED: u32 = 8192;
+/// Of these, cgroups that one container nested in itself while it was watched.
+pub const NESTED_OF_ROW: u32 = WATCHED / 8;
 /// Things already reported, over all containers. Least recently used entries give way and are then reported again.
 pub const SEEN: u32 = 32_768;
 /// Words of a container's set of call sequences.
@@ -21,6 +23,8 @@ pub const FILE_CLASSES: u32 = 16_384;
 pub const KNOWN_FILES: u32 = 256;
 /// Listening ports of watched containers.
 pub const LISTENERS: u32 = 4096;
+/// Of these, ports that one container began to listen on while it was watched.
+pub const LISTENERS_OF_ROW: u32 = LISTENERS / 8;
 /// Peers whose traffic is counted apart, over all containers.
 pub const PEERS: u32 = 16_384;
 /// Of these, peers of one container.

@@ -4,9 +4,9 @@
 pub const RING_FULL: u32 = 0;
 /// No free row for a new container: it is not watched until one is free.
 pub const ROWS_FULL: u32 = 1;
-/// The table of watched cgroups was full.
+/// The table of watched cgroups, or the container's share of it, was full.
 pub const WATCHED_FULL: u32 = 2;
-/// The table of listening ports was full: requests to that port are not counted.
+/// The table of listening ports, or the container's share of it, was full: requests to that port are not counted.
 pub const LISTENERS_FULL: u32 = 3;
 /// A path component or name could not be read.
 pub const PATH_UNREADABLE: u32 = 4;

@@ -90,6 +90,17 @@ pub struct Used {
     pub bytes: [u64; 2],
 }
 
+/// What a container has of tables that all share, so that none can fill them. Written by the programs, emptied by the
+/// agent with the row.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Cgroups that it nested in itself.
+    pub nested: u32,
+    /// Ports that it listened on.
+    pub ports: u32,
+}
+
 /// The thread of a watched container that last made a system call on a CPU. Its size keeps what one CPU writes out of
 /// the cache lines of the next, wherever the array begins.
 #[repr(C)]

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
             datagrams,
         )
         .test("what_is_bound_is_seen", bound)
+        .test("one_container_cannot_take_all_ports", ports)
         .test("kinds_of_sockets_are_seen", kinds)
         .test("a_socket_in_the_place_of_a_stream_is_seen", streams)
         .test("unix_sockets_are_seen_by_name", unix)
@@ -209,6 +210,24 @@ fn bound(post: &mut Post) -> Result<()> {
     post.fact(&container, "listener", "bind tcp 127.0.0.1:8130")?;
     post.fact(&container, "listener", "udp [::1]:*")?;
     Ok(())
+}
+
+fn ports(post: &mut Post) -> Result<()> {
+    let busy = post.python(
+        "ports",
+        None,
+        "for port in range(20000, 20600): socket.create_server(('127.0.0.1', port)).close()\n",
+    )?;
+    let labels = [
+        ("container", busy.name.as_str()),
+        ("reason", "listeners_full"),
+    ];
+    wait::until("the count of its losses", Duration::from_secs(20), || {
+        let lost = post.agent.metrics()?;
+        let lost = lost.sum("picket_container_events_lost_total", &labels);
+        Ok(lost.filter(|lost| *lost == 88.0))
+    })
+    .map(drop)
 }
 
 fn kinds(post: &mut Post) -> Result<()> {

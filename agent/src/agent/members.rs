@@ -144,16 +144,20 @@ impl Pipeline {
         let CgroupChange {
             at,
             cgroup,
-            row,
+            container,
             path,
         } = change;
-        let Some(row) = row else {
+        let Some((container, row)) = container else {
             // Names that the kernel side does not recognise, or no free row: the path decides.
             if cgroup_path::parse(&path).is_some_and(|found| !found.nested) {
                 self.take_up(Existing::unmarked(cgroup, path));
             }
             return;
         };
+        if container != cgroup {
+            self.nested_made(cgroup, container);
+            return;
+        }
         if Some(cgroup) == self.own_cgroup {
             self.parts.probe.unwatch(row, &[cgroup]);
             return;
@@ -161,24 +165,21 @@ impl Pipeline {
         if self.knows(cgroup) {
             return;
         }
-        if let Some(container) = self.container_of_row(row) {
-            self.nested.insert(cgroup, container);
-            if let Some(watched) = self.watched.get_mut(&container) {
-                watched.nested.insert(cgroup);
-            } else if let Some(waiting) = self.waiting.get_mut(&container) {
-                waiting.nested.insert(cgroup);
-            }
-            return;
-        }
         self.wait_for_identity(row, Counted::opened(cgroup, path, at), Birth::Seen(at));
     }
 
-    fn container_of_row(&self, row: Row) -> Option<CgroupId> {
-        let waiting = self.waiting.iter().find(|(_, w)| w.row == row);
-        let watched = self.watched.iter().find(|(_, w)| w.row == row);
-        waiting
-            .map(|(id, _)| *id)
-            .or_else(|| watched.map(|(id, _)| *id))
+    /// A watched container has made a cgroup in itself. One that was let go meanwhile has no row any more: that may be
+    /// another's by now.
+    fn nested_made(&mut self, cgroup: CgroupId, container: CgroupId) {
+        let nested = match self.watched.get_mut(&container) {
+            Some(watched) => &mut watched.nested,
+            None => match self.waiting.get_mut(&container) {
+                Some(waiting) => &mut waiting.nested,
+                None => return,
+            },
+        };
+        nested.insert(cgroup);
+        self.nested.insert(cgroup, container);
     }
 
     fn wait_for_identity(&mut self, row: Row, counted: Counted, birth: Birth) -> &mut Waiting {

@@ -1,9 +1,10 @@
 //! Reading a whole hash map with few calls, where one call for each entry would take a hundred times as long.
 
 use std::io;
-use std::os::fd::{AsRawFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 
 use aya::Pod;
+use aya::maps::{HashMap, Map, MapData, MapError};
 
 /// `include/uapi/linux/bpf.h`, `BPF_MAP_LOOKUP_BATCH`.
 const LOOKUP_BATCH: libc::c_long = 24;
@@ -21,6 +22,48 @@ struct Attributes {
     map: u32,
     entry_flags: u64,
     flags: u64,
+}
+
+/// A hash map that is also read as a whole.
+pub struct Table<K, V> {
+    /// Its entries one by one.
+    pub map: HashMap<MapData, K, V>,
+    fd: OwnedFd,
+}
+
+impl<K: Pod + Default, V: Pod + Default> Table<K, V> {
+    /// Every entry, as [`entries`].
+    pub fn entries(&self) -> io::Result<Vec<(K, V)>> {
+        entries(self.fd.as_fd())
+    }
+
+    /// Removes the entries for which this holds.
+    pub fn remove_all(&mut self, goes: impl Fn(&K, &V) -> bool) -> io::Result<()> {
+        for (key, value) in self.entries()? {
+            if goes(&key, &value) {
+                // Gone already is as good.
+                let _ = self.map.remove(&key);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<K: Pod, V: Pod> TryFrom<Map> for Table<K, V> {
+    type Error = MapError;
+
+    fn try_from(map: Map) -> Result<Self, MapError> {
+        let (Map::HashMap(data) | Map::LruHashMap(data)) = &map else {
+            return Err(MapError::InvalidName {
+                name: "the map is no hash map".to_owned(),
+            });
+        };
+        let fd = data.fd().as_fd().try_clone_to_owned()?;
+        Ok(Self {
+            map: HashMap::try_from(map)?,
+            fd,
+        })
+    }
 }
 
 /// Every entry of a hash map. Entries that come or go meanwhile may be there or not.

@@ -150,6 +150,7 @@ impl Probe {
     #[must_use]
     pub fn row_of(&self, cgroup: CgroupId) -> Option<Row> {
         self.watched
+            .map
             .get(&cgroup.0, 0)
             .ok()
             .map(|slot| Row(slot.row))
@@ -164,7 +165,7 @@ impl Probe {
             container: container.0,
         };
         for cgroup in cgroups {
-            if let Err(error) = self.watched.insert(cgroup.0, slot, 0) {
+            if let Err(error) = self.watched.map.insert(cgroup.0, slot, 0) {
                 tracing::warn!(cgroup = cgroup.0, %error, "A cgroup of a container could not be entered; what happens in it is not seen.");
             }
         }
@@ -178,13 +179,13 @@ impl Probe {
     pub fn sweep(&mut self, existing: impl FnOnce() -> BTreeSet<CgroupId>) {
         let mut in_use = BTreeSet::new();
         // First what is watched, then what exists: a cgroup that is made in between must not be taken for one that is gone.
-        let entries: Vec<(u64, Slot)> = self.watched.iter().filter_map(Result::ok).collect();
+        let entries: Vec<(u64, Slot)> = self.watched.map.iter().filter_map(Result::ok).collect();
         let existing = existing();
         for (cgroup, slot) in entries {
             if existing.contains(&CgroupId(cgroup)) {
                 in_use.insert(slot.row);
             } else {
-                let _ = self.watched.remove(&cgroup);
+                let _ = self.watched.map.remove(&cgroup);
             }
         }
         self.raise_changes();

@@ -9,7 +9,7 @@ mod network;
 
 use picket_ebpf::{
     CGROUP_PATH_BYTES, EXEC_ARGV_CUT, EXEC_PARENT_OUTSIDE, EXEC_SCRIPT, EXEC_STDIO_SOCKET,
-    NAME_BYTES, PATH_BYTES, kind,
+    NAME_BYTES, NO_ROW, PATH_BYTES, kind,
 };
 use thiserror::Error;
 
@@ -45,8 +45,8 @@ pub struct CgroupChange {
     pub at: Moment,
     /// The cgroup.
     pub cgroup: CgroupId,
-    /// The row that counts for it, if it is watched.
-    pub row: Option<super::Row>,
+    /// The watched container that it is or is a part of, with the row that counts for that, if there is one.
+    pub container: Option<(CgroupId, super::Row)>,
     /// Its path within the hierarchy.
     pub path: String,
 }
@@ -79,13 +79,14 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
     let comm = text(until_nul(from.take(16)?));
     let action = match kind {
         kind::CGROUP_MKDIR | kind::CGROUP_RMDIR => {
+            let container = CgroupId(from.u64()?);
             let row = from.u32()?;
             let length = from.u32()? as usize;
             let path = from.take(CGROUP_PATH_BYTES)?;
             let change = CgroupChange {
                 at,
                 cgroup,
-                row: (row != u32::MAX).then_some(super::Row(row)),
+                container: (row != NO_ROW).then_some((container, super::Row(row))),
                 path: text(path.get(..length).unwrap_or(path)),
             };
             return Ok(if kind == kind::CGROUP_MKDIR {
@@ -209,6 +210,26 @@ mod tests {
             },
         };
         assert_eq!(decode(&bytes), Ok(Record::Event(expected)));
+    }
+
+    #[test]
+    fn a_nested_cgroup_names_its_container() {
+        for (row, expected) in [
+            (3, Some((CgroupId(5), crate::probe::Row(3)))),
+            (NO_ROW, None),
+        ] {
+            let mut bytes = header(kind::CGROUP_MKDIR);
+            bytes.extend(5u64.to_ne_bytes());
+            bytes.extend(row.to_ne_bytes());
+            bytes.extend(4u32.to_ne_bytes());
+            bytes.extend(b"/a/b\0");
+            bytes.resize(size_of::<picket_ebpf::CgroupEvent>(), 0);
+            let Ok(Record::CgroupMade(change)) = decode(&bytes) else {
+                panic!("no birth")
+            };
+            assert_eq!((change.cgroup, change.container), (CgroupId(7), expected));
+            assert_eq!(change.path, "/a/b");
+        }
     }
 
     #[test]

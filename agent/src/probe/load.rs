@@ -28,7 +28,15 @@ const WRONG_HOOK: &str = "the program is of another type than its hook";
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/picket-ebpf"));
 
 /// Maps with one entry for each row.
-const ROW_MAPS: [&str; 6] = ["ROW", "FREE_ROWS", "EPOCH", "USED", "TAKEN", "PEERS_HELD"];
+const ROW_MAPS: [&str; 7] = [
+    "ROW",
+    "FREE_ROWS",
+    "EPOCH",
+    "USED",
+    "TAKEN",
+    "HELD",
+    "PEERS_HELD",
+];
 
 /// Maps that each generation of programs has for itself, besides those of the programs' constants: call sequences, whose
 /// places in their set depend on the generation's secret numbers, and threads, which are soon known again.

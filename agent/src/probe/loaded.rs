@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::time::Duration;
 
 use aya::Ebpf;
-use aya::maps::{
-    Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuValues, Queue, RingBuf,
-};
+use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuValues, Queue, RingBuf};
 use aya::programs::links::FdLink;
 use picket_ebpf::{
-    Control, FileKey, FileState, ListenerKey, SEQUENCE_WORDS, Sequences, Slot, Taken, lost,
+    Control, FileKey, FileState, Held, ListenerKey, SEQUENCE_WORDS, Sequences, Slot, Taken, lost,
 };
 use serde::{Deserialize, Serialize};
 
+use super::batch::Table;
 use super::carried;
 use super::counters::{Totals, zero_row};
 use super::decode::{DecodeError, Record, decode};
@@ -23,7 +23,7 @@ use super::load::{
     Attachment, ProbeError, SAMPLED, Settings, Target, UNPINNED_GENERATION, attach_all, load_object,
 };
 use super::merge::Merge;
-use super::peers::{Peers, Table};
+use super::peers::Peers;
 use super::pin::Pins;
 use super::sampling::Sampler;
 use super::threads::Threads;
@@ -44,12 +44,13 @@ pub struct Probe {
     pub(super) free_rows: Queue<MapData, u32>,
     /// Rows of the agent before of which nothing says yet whose they are.
     pub(super) unclear_rows: BTreeSet<u32>,
-    pub(super) watched: HashMap<MapData, u64, Slot>,
+    pub(super) watched: Table<u64, Slot>,
     control: Array<MapData, Control>,
     told: Control,
     epochs: Array<MapData, u32>,
-    listeners: HashMap<MapData, ListenerKey, u8>,
-    files: HashMap<MapData, FileKey, FileState>,
+    held: Array<MapData, Held>,
+    listeners: Table<ListenerKey, u8>,
+    files: Table<FileKey, FileState>,
     peers: Peers,
     losses: PerCpuArray<MapData, u64>,
     threads: Threads,
@@ -116,7 +117,7 @@ impl Probe {
             taken,
             free_rows,
             unclear_rows,
-            watched: take(&mut programs, "WATCHED", HashMap::try_from)?,
+            watched: take(&mut programs, "WATCHED", Table::try_from)?,
             control: take(&mut programs, "CONTROL", Array::try_from)?,
             told: Control {
                 changes: before.changes.wrapping_add(1),
@@ -124,8 +125,9 @@ impl Probe {
                 ..before
             },
             epochs: take(&mut programs, "EPOCH", Array::try_from)?,
-            listeners: take(&mut programs, "LISTENER", HashMap::try_from)?,
-            files: take(&mut programs, "FILE", HashMap::try_from)?,
+            held: take(&mut programs, "HELD", Array::try_from)?,
+            listeners: take(&mut programs, "LISTENER", Table::try_from)?,
+            files: take(&mut programs, "FILE", Table::try_from)?,
             peers: Peers::new(
                 take(&mut programs, "PEER", Table::try_from)?,
                 take(&mut programs, "PEERS_HELD", Array::try_from)?,
@@ -178,7 +180,7 @@ impl Probe {
             let bytes = rings.get_mut(ring)?.next()?;
             let record = decode(&bytes);
             if let Ok(Record::CgroupMade(change)) = &record
-                && let Some(row) = change.row
+                && let Some((_, row)) = change.container
             {
                 unclear_rows.remove(&row.0);
             }
@@ -289,7 +291,7 @@ impl Probe {
             container: container.0,
         };
         for cgroup in cgroups {
-            if let Err(error) = self.watched.insert(cgroup.0, slot, 0) {
+            if let Err(error) = self.watched.map.insert(cgroup.0, slot, 0) {
                 self.unwatch(Row(row), cgroups);
                 return Err(error);
             }
@@ -302,9 +304,8 @@ impl Probe {
     pub fn unwatch(&mut self, row: Row, cgroups: &[CgroupId]) {
         for cgroup in cgroups {
             // Already gone with its cgroup is the common case.
-            let _ = self.watched.remove(&cgroup.0);
+            let _ = self.watched.map.remove(&cgroup.0);
         }
-        self.raise_changes();
         self.release(row);
     }
 
@@ -312,15 +313,8 @@ impl Probe {
     pub(super) fn release(&mut self, row: Row) {
         // Before the counters, so that an agent that takes over in between does not subtract from nothing.
         self.forget_counted(row);
-        let ports: Vec<ListenerKey> = self
-            .listeners
-            .keys()
-            .filter_map(Result::ok)
-            .filter(|key| key.row == row.0)
-            .collect();
-        for key in ports {
-            let _ = self.listeners.remove(&key);
-        }
+        self.forget_entries(row);
+        self.raise_changes();
         self.peers.release(row);
         self.raise_epoch(row);
         self.forget_sequences(row);
@@ -329,6 +323,22 @@ impl Probe {
         }
         if let Err(error) = self.free_rows.push(row.0, 0) {
             tracing::warn!(row = row.0, %error, "A row of counters could not be given back; one container fewer can be watched.");
+        }
+    }
+
+    /// Removes what the tables still hold of a row: nested cgroups whose birth was not read, ports, classes of files. The
+    /// next container with the row would be taken for their owner.
+    fn forget_entries(&mut self, row: Row) {
+        let gone = [
+            self.watched.remove_all(|_, slot| slot.row == row.0),
+            self.listeners.remove_all(|key, _| key.row == row.0),
+            self.files.remove_all(|key, _| key.row == row.0),
+            self.held
+                .set(row.0, Held::default(), 0)
+                .map_err(io::Error::other),
+        ];
+        for error in gone.into_iter().filter_map(Result::err) {
+            tracing::warn!(row = row.0, %error, "What the probe knows of a container that is no longer watched could not be removed; some of it may pass for the next one's.");
         }
     }
 
@@ -366,7 +376,7 @@ impl Probe {
             device: file.device,
             inode: file.inode,
         };
-        let before = self.files.get(&key, 0).ok();
+        let before = self.files.map.get(&key, 0).ok();
         let state = FileState {
             class: class as u32,
             _pad: 0,
@@ -376,7 +386,7 @@ impl Probe {
         if before.is_some_and(|before| before == state) {
             return (0, 0);
         }
-        if let Err(error) = self.files.insert(key, state, 0) {
+        if let Err(error) = self.files.map.insert(key, state, 0) {
             tracing::warn!(?file, %error, "The class of a file could not be noted; its bytes are not counted.");
         }
         before.map_or((0, 0), |before| (before.read, before.written))
@@ -403,7 +413,7 @@ impl Probe {
             row: row.0,
             port: u32::from(port),
         };
-        if let Err(error) = self.listeners.insert(key, 1, 0) {
+        if let Err(error) = self.listeners.map.insert(key, 1, 0) {
             tracing::warn!(port, %error, "A listening port could not be noted; its requests will not be counted.");
         }
     }

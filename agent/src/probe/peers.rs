@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd as _, OwnedFd};
 
-use aya::maps::{Array, HashMap, Map, MapData, MapError};
+use aya::maps::{Array, MapData};
 use picket_ebpf::{PeerBytes, PeerKey};
 
-use super::batch;
+use super::batch::Table;
 use super::loaded::Row;
 use crate::observe::event::Protocol;
 use crate::observe::window::PeerTraffic;
@@ -19,33 +18,9 @@ const PATIENCE: u32 = 12;
 /// Counts of one container's peers up to one moment.
 pub(super) type PeerTotals = BTreeMap<PeerKey, PeerBytes>;
 
-/// The kernel's table.
-pub(super) struct Table {
-    entries: HashMap<MapData, PeerKey, PeerBytes>,
-    /// The same, for what the library does not do.
-    fd: OwnedFd,
-}
-
-impl TryFrom<Map> for Table {
-    type Error = MapError;
-
-    fn try_from(map: Map) -> Result<Self, MapError> {
-        let Map::HashMap(data) = &map else {
-            return Err(MapError::InvalidName {
-                name: "PEER is no hash map".to_owned(),
-            });
-        };
-        let fd = data.fd().as_fd().try_clone_to_owned()?;
-        Ok(Self {
-            entries: HashMap::try_from(map)?,
-            fd,
-        })
-    }
-}
-
 /// The table of peers.
 pub(super) struct Peers {
-    table: Table,
+    table: Table<PeerKey, PeerBytes>,
     held: Array<MapData, u32>,
     known: BTreeMap<PeerKey, Known>,
     /// Rows with peers in the table.
@@ -61,7 +36,7 @@ struct Known {
 
 impl Peers {
     /// The table with what an agent before this one left in it, which does not count again.
-    pub(super) fn new(table: Table, held: Array<MapData, u32>) -> Self {
+    pub(super) fn new(table: Table<PeerKey, PeerBytes>, held: Array<MapData, u32>) -> Self {
         let mut peers = Self {
             table,
             held,
@@ -77,7 +52,7 @@ impl Peers {
 
     /// Reads the table, lets silent peers go, and tells the kernel side how many each row holds.
     pub(super) fn read(&mut self) {
-        let entries = match batch::entries(self.table.fd.as_fd()) {
+        let entries = match self.table.entries() {
             Ok(entries) => entries,
             Err(error) => {
                 tracing::warn!(%error, "Traffic by peer could not be read; it is tried again with the next window.");
@@ -102,6 +77,11 @@ impl Peers {
 
     /// Forgets the peers of a container that is no longer watched.
     pub(super) fn release(&mut self, row: Row) {
+        // With those that came since the table was last read, which would pass for the next container's.
+        if let Err(error) = self.table.remove_all(|key, _| key.row == row.0) {
+            tracing::warn!(%error, "The traffic of a container that is no longer watched could not be removed; some of it may count for the next.");
+        }
+        self.rows.insert(row.0, 0);
         self.remove(|key, _| key.row == row.0);
     }
 
@@ -129,7 +109,7 @@ impl Peers {
             let goes = goes(key, known);
             if goes {
                 // Gone already is as good.
-                let _ = table.entries.remove(key);
+                let _ = table.map.remove(key);
             }
             !goes
         });

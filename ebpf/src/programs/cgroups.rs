@@ -6,13 +6,13 @@ use aya_ebpf::{
     helpers::generated::bpf_probe_read_kernel_str, macros::btf_tracepoint,
     programs::BtfTracePointContext,
 };
-use picket_ebpf::{CGROUP_PATH_BYTES, CgroupEvent, NO_ROW, Slot, kind, lost};
+use picket_ebpf::{CGROUP_PATH_BYTES, CgroupEvent, NESTED_OF_ROW, NO_ROW, Slot, kind, lost};
 
 use super::{
     emit::{self, Ring},
     fields,
     fields::{direct, peek_at},
-    maps::{FREE_ROWS, WATCHED},
+    maps::{FREE_ROWS, HELD, WATCHED},
     watch,
 };
 
@@ -38,12 +38,7 @@ pub fn cgroup_mkdir(ctx: BtfTracePointContext) -> i32 {
             }
         });
         let slot = slot.filter(|slot| entered(id, slot));
-        report(
-            kind::CGROUP_MKDIR,
-            id,
-            slot.map_or(NO_ROW, |slot| slot.row),
-            path,
-        );
+        report(kind::CGROUP_MKDIR, id, slot, path);
     }
     0
 }
@@ -59,9 +54,14 @@ pub fn cgroup_rmdir(ctx: BtfTracePointContext) -> i32 {
             return 0;
         }
         let id = id_of(group);
-        let row = watch::by_cgroup(id).map_or(NO_ROW, |slot| slot.row);
-        let _ = WATCHED.remove(&id);
-        report(kind::CGROUP_RMDIR, id, row, path);
+        let slot = watch::by_cgroup(id);
+        if WATCHED.remove(&id).is_ok()
+            && let Some(slot) = &slot
+            && slot.container != id
+        {
+            nests(slot, -1);
+        }
+        report(kind::CGROUP_RMDIR, id, slot, path);
     }
     0
 }
@@ -116,15 +116,35 @@ fn taken(id: u64) -> Option<Slot> {
 /// Enters a cgroup among the watched. Where there is no room, a row taken for it is free again.
 #[inline(always)]
 fn entered(id: u64, slot: &Slot) -> bool {
-    if WATCHED.insert(&id, slot, 0).is_ok() {
+    let is_nested = slot.container != id;
+    if (!is_nested || nests(slot, 1)) && WATCHED.insert(&id, slot, 0).is_ok() {
         return true;
     }
     emit::count_loss(slot.row, lost::WATCHED_FULL);
-    if slot.container == id {
+    if !is_nested {
         // There is room for every row there is.
         let _ = FREE_ROWS.push(slot.row, 0);
     }
     false
+}
+
+/// Counts a cgroup that a container nests in itself (1), or no longer does (-1); false where it has its share.
+#[inline(always)]
+fn nests(slot: &Slot, change: i32) -> bool {
+    let Some(held) = HELD.get_ptr_mut(slot.row) else {
+        return false;
+    };
+    // SAFETY: a map value, which lives as long as the map; the declaration says what other CPUs do.
+    unsafe {
+        let nested = &raw mut (*held).nested;
+        let before = nested.read_volatile();
+        if change > 0 && before >= NESTED_OF_ROW {
+            return false;
+        }
+        // Those from before the container was watched were not counted when they were made.
+        nested.write_volatile(before.saturating_add_signed(change));
+    }
+    true
 }
 
 /// Whether the directory's name ends in a container id: `<64 hex>` or `<64 hex>.scope`, as every runtime writes it.
@@ -158,14 +178,19 @@ unsafe fn looks_like_container(group: *const u8) -> bool {
 }
 
 #[inline(always)]
-unsafe fn report(kind: u32, id: u64, row: u32, path: *const u8) {
-    let Some(mut entry) = emit::reserve::<CgroupEvent>(row, Ring::Alerts) else {
+unsafe fn report(kind: u32, id: u64, slot: Option<Slot>, path: *const u8) {
+    let (row, container) = slot.map_or((NO_ROW, 0), |slot| (slot.row, slot.container));
+    // A container cannot hide its end, nor the next with its row lose its birth, by using up a share: of its own cgroup
+    // the runtime makes one event each. What it nests in itself is its own doing.
+    let payer = if container == id { NO_ROW } else { row };
+    let Some(mut entry) = emit::reserve::<CgroupEvent>(payer, Ring::Alerts) else {
         return;
     };
     // SAFETY: reserved ring memory; every field is written, `path` as far as `len` says.
     unsafe {
         let event = entry.as_mut_ptr();
         emit::write_header(&raw mut (*event).header, kind, id);
+        (&raw mut (*event).container).write(container);
         (&raw mut (*event).row).write(row);
         let written = bpf_probe_read_kernel_str(
             (&raw mut (*event).path).cast(),

@@ -5,8 +5,9 @@ use aya_ebpf::{
     maps::{Array, HashMap, LruHashMap, PerCpuArray, Queue, RingBuf},
 };
 use picket_ebpf::{
-    ALERTS_BYTES, Control, EVENTS_BYTES, FILE_CLASSES, FileKey, FileState, KNOWN_FILES, LISTENERS,
-    ListenerKey, ROWS, Row, SEEN, SeenKey, Slot, Taken, Used, WATCHED as WATCHED_ENTRIES, lost,
+    ALERTS_BYTES, Control, EVENTS_BYTES, FILE_CLASSES, FileKey, FileState, Held, KNOWN_FILES,
+    LISTENERS, ListenerKey, ROWS, Row, SEEN, SeenKey, Slot, Taken, Used,
+    WATCHED as WATCHED_ENTRIES, lost,
 };
 
 /// Counters of the watched containers, by row. Written here, read by the agent. A new container without a free row
@@ -18,8 +19,8 @@ pub static ROW: PerCpuArray<Row> = PerCpuArray::with_max_entries(ROWS, 0);
 #[map]
 pub static FREE_ROWS: Queue<u32> = Queue::with_max_entries(ROWS, 0);
 
-/// Watched cgroups by cgroup id. Written at `cgroup_mkdir` and by the agent; when full, the cgroup is not watched and
-/// counted in `LOST[WATCHED_FULL]`.
+/// Watched cgroups by cgroup id. Written at `cgroup_mkdir` and by the agent; when full, or when the container has nested
+/// its share, the cgroup is not watched and counted in `LOST[WATCHED_FULL]`.
 #[map]
 pub static WATCHED: HashMap<u64, Slot> = HashMap::with_max_entries(WATCHED_ENTRIES, 0);
 
@@ -41,10 +42,14 @@ pub static KNOWN: PerCpuArray<SeenKey> = PerCpuArray::with_max_entries(KNOWN_FIL
 #[map]
 pub static FILE: LruHashMap<FileKey, FileState> = LruHashMap::with_max_entries(FILE_CLASSES, 0);
 
-/// Listening ports of watched containers. When full, requests to further ports are not counted and
+/// Listening ports of watched containers. When full, or when the container has its share, requests to further ports are not counted and
 /// `LOST[LISTENERS_FULL]` is.
 #[map]
 pub static LISTENER: HashMap<ListenerKey, u8> = HashMap::with_max_entries(LISTENERS, 0);
+
+/// What each row has of `WATCHED` and `LISTENER`. CPUs that enter something at once may miss one of each other.
+#[map]
+pub static HELD: Array<Held> = Array::with_max_entries(ROWS, 0);
 
 /// What the agent tells the programs. Written by the agent alone.
 #[map]

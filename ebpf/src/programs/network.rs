@@ -6,7 +6,8 @@ use aya_ebpf::{
     programs::{BtfTracePointContext, SockAddrContext},
 };
 use picket_ebpf::{
-    BindEvent, ConnectEvent, ListenEvent, ListenerKey, SEEN_BIND, SEEN_PEER, Slot, kind, lost,
+    BindEvent, ConnectEvent, LISTENERS_OF_ROW, ListenEvent, ListenerKey, SEEN_BIND, SEEN_PEER,
+    Slot, kind, lost,
 };
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
     fields,
     fields::{direct, peek},
     flows, hosts,
-    maps::{LISTENER, ROW},
+    maps::{HELD, LISTENER, ROW},
     outcomes, watch,
 };
 
@@ -242,7 +243,7 @@ fn listening(slot: Slot, sock: *const u8) {
         row: slot.row,
         port: u32::from(port),
     };
-    if LISTENER.insert(&key, &1, 0).is_err() {
+    if !listens(&key) {
         emit::count_loss(slot.row, lost::LISTENERS_FULL);
     }
     let Some(mut entry) = emit::reserve::<ListenEvent>(slot.row, Ring::Alerts) else {
@@ -260,4 +261,25 @@ fn listening(slot: Slot, sock: *const u8) {
         (&raw mut (*event)._pad).write([0; 5]);
     }
     entry.submit(emit::wake_flags(true));
+}
+
+/// Notes a listening port; false where there is no room for it.
+#[inline(always)]
+fn listens(key: &ListenerKey) -> bool {
+    if LISTENER.get_ptr(key).is_some() {
+        return true;
+    }
+    let Some(held) = HELD.get_ptr_mut(key.row) else {
+        return false;
+    };
+    // SAFETY: a map value, which lives as long as the map; the declaration says what other CPUs do.
+    unsafe {
+        let ports = &raw mut (*held).ports;
+        let before = ports.read_volatile();
+        if before >= LISTENERS_OF_ROW || LISTENER.insert(key, &1, 0).is_err() {
+            return false;
+        }
+        ports.write_volatile(before + 1);
+    }
+    true
 }

@@ -56,16 +56,16 @@ fn entered(key: &PeerKey) -> Option<*mut PeerBytes> {
     };
     let held = PEERS_HELD.get_ptr_mut(key.row)?;
     // SAFETY: a map value. CPUs that enter peers at once may miss one of each other; the agent's next reading is exact.
-    let has_room = unsafe {
+    unsafe {
         let before = held.read_volatile();
-        held.write_volatile(before.wrapping_add(1));
-        before < PEERS_OF_ROW
-    };
-    if has_room {
-        // Another CPU may have entered it first; its entry serves as well.
-        let _ = PEER.insert(key, &NOTHING, u64::from(BPF_NOEXIST));
-        if let Some(entry) = PEER.get_ptr_mut(key) {
-            return Some(entry);
+        if before < PEERS_OF_ROW {
+            if PEER.insert(key, &NOTHING, u64::from(BPF_NOEXIST)).is_ok() {
+                held.write_volatile(before + 1);
+            }
+            // Another CPU may have entered it first; its entry serves as well.
+            if let Some(entry) = PEER.get_ptr_mut(key) {
+                return Some(entry);
+            }
         }
     }
     emit::count_loss(key.row, lost::PEERS_FULL);
