@@ -33,7 +33,7 @@ pub(super) struct Events {
     /// Only findings, in full
     #[arg(long)]
     findings: bool,
-    /// Only evidence of this family
+    /// Only evidence of this family; call sequences that were learned are left out of the text unless asked for by `sequence`
     #[arg(long, value_name = "FAMILY", value_parser = names(Family::ALL.map(Family::name)),
           conflicts_with_all = ["findings", "min_severity", "class"])]
     family: Option<String>,
@@ -96,7 +96,7 @@ impl Events {
     }
 
     async fn show_events(&self, client: &Client, format: Format) -> anyhow::Result<ExitCode> {
-        let query = serde_urlencoded::to_string(self.event_filter())?;
+        let query = serde_urlencoded::to_string(self.event_filter(format))?;
         let path = format!("/api/v1/events?{query}");
         let events: Vec<EventView> = client.get(&path).await?;
         for event in &events {
@@ -109,7 +109,7 @@ impl Events {
     }
 
     async fn follow_events(&self, client: &Client, format: Format) -> anyhow::Result<ExitCode> {
-        let mut filter = self.event_filter();
+        let mut filter = self.event_filter(format);
         // The remembered ones come first.
         filter.since_ms.get_or_insert(0);
         let query = serde_urlencoded::to_string(filter)?;
@@ -154,13 +154,14 @@ impl Events {
         ended()
     }
 
-    fn event_filter(&self) -> EventFilter {
+    fn event_filter(&self, format: Format) -> EventFilter {
         EventFilter {
             family: self.family.clone(),
             namespace: self.namespace.clone(),
             container: self.container.clone(),
             since_ms: self.since,
             limit: self.limit,
+            without_learned_sequences: matches!(format, Format::Text) && self.family.is_none(),
         }
     }
 

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::finding::{FindingView, ProcessView};
+use crate::detect::news::News;
 use crate::export::history::Evidence;
 use crate::export::text;
-use crate::observe::fact::ProcessInfo;
+use crate::observe::fact::{Family, ProcessInfo};
 
 /// One thing that the container's baseline did not hold when it was seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +111,9 @@ pub struct EventFilter {
     /// At most this many remembered events, the newest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
+    /// No call sequences that were learned, of which every server makes a thousand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_learned_sequences: bool,
 }
 
 impl EventFilter {
@@ -118,11 +122,16 @@ impl EventFilter {
     pub fn lets_evidence(&self, evidence: &Evidence) -> bool {
         let Evidence {
             container,
+            news,
             sighting,
             ..
         } = evidence;
-        let family = sighting.fact.family.name();
-        self.family.as_ref().is_none_or(|wanted| wanted == family)
+        let family = sighting.fact.family;
+        let is_learned_sequence = family == Family::Sequence && *news == News::Learned;
+        self.family
+            .as_ref()
+            .is_none_or(|wanted| wanted == family.name())
+            && !(self.without_learned_sequences && is_learned_sequence)
             && self.lets(&container.namespace, &container.name)
             && self
                 .since_ms
@@ -192,6 +201,22 @@ mod tests {
         )
         .unwrap();
         assert!(matches!(back, EventView::Finding(finding) if finding.id == "id"));
+    }
+
+    #[test]
+    fn only_learned_sequences_can_be_left_out() {
+        let filter: EventFilter =
+            serde_json::from_value(json!({"without_learned_sequences": true})).unwrap();
+        for (family, news, passes) in [
+            (Family::Sequence, News::Learned, false),
+            (Family::Sequence, News::New, true),
+            (Family::FileRead, News::Learned, true),
+        ] {
+            let mut evidence = sample::evidence("/x");
+            (evidence.sighting.fact.family, evidence.news) = (family, news);
+            assert_eq!(filter.lets_evidence(&evidence), passes, "{family:?}");
+            assert!(EventFilter::default().lets_evidence(&evidence));
+        }
     }
 
     #[test]
