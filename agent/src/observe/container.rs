@@ -41,6 +41,8 @@ pub struct Observer {
     resolutions: Resolutions,
     /// Sightings of questions whose answers are not there yet.
     questions: Recent<Question, Sighting>,
+    /// Sightings of programs that were not found, by the process that may find them elsewhere yet.
+    searches: Recent<u32, Sighting>,
     /// Who was last reported for contacting a peer.
     contacts: Recent<(Protocol, SocketAddr), (u32, Origin)>,
     setup_events: u64,
@@ -81,6 +83,7 @@ impl Observer {
             devices: Arc::default(),
             resolutions: Resolutions::default(),
             questions: Recent::new(names::MAX_WAITING),
+            searches: Recent::new(processes::MAX_SEARCHES),
             contacts: Recent::new(network::MAX_CONTACTS),
             setup_events: 0,
             epoch: 0,
@@ -123,7 +126,7 @@ impl Observer {
             }
             Action::ExecFailed { path, errno } => {
                 let origin = self.acting(event)?;
-                Some(self.exec_failed(event, origin, path, *errno))
+                self.exec_failed(event, origin, path, *errno)
             }
             Action::Dns {
                 server,
@@ -183,6 +186,7 @@ impl Observer {
             Origin::Server
         };
         let mut sightings = self.unanswered(window.end);
+        sightings.extend(self.not_found(window.end));
         let calls = counters
             .calls
             .iter()

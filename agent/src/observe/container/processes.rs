@@ -1,13 +1,19 @@
 //! What a container does with programs: starts them, asks for ones that it does not get, sees them end.
 
 use super::Observer;
-use crate::observe::event::{Access, Event, Exec};
-use crate::observe::fact::{Family, Marks, Origin, Sighting};
+use crate::observe::event::{Access, Event, Exec, Moment};
+use crate::observe::fact::{Family, Marks, Origin, Phase, Sighting};
 use crate::observe::process::Started;
 use crate::observe::{ending, errno, path};
 
+/// Most processes that are known to look for a program.
+pub(super) const MAX_SEARCHES: usize = 64;
+/// How long a process may look for a program.
+const SEARCH_NS: u64 = 1_000_000_000;
+
 impl Observer {
     pub(super) fn exec(&mut self, event: &Event, exec: &Exec) -> Option<Sighting> {
+        self.found(event.pid, &exec.filename);
         let started = self.processes.exec(event.pid, &event.comm, exec, event.at);
         let Started::Program {
             origin,
@@ -41,14 +47,15 @@ impl Observer {
     }
 
     /// A program that was asked for and not started. Whoever looks a name up tries it in one directory after another,
-    /// so a name that is nowhere is one fact, without the directories.
+    /// so a name that is nowhere is one fact, without the directories, and one that is found in a later directory is none:
+    /// a sighting of what is not there is held until the search is over.
     pub(super) fn exec_failed(
-        &self,
+        &mut self,
         event: &Event,
         origin: Origin,
         path: &str,
         error: i32,
-    ) -> Sighting {
+    ) -> Option<Sighting> {
         let error_name = errno::name(error);
         let comparable = path::generalise(path, Access::Write);
         let asked = match comparable.rsplit_once('/') {
@@ -61,7 +68,45 @@ impl Observer {
             scratch: path::marks(path, Access::Write).scratch,
             ..Marks::default()
         };
-        self.sighting(event, Family::FileAttempt, origin, value, raw, marks)
+        let sighting = self.sighting(event, Family::FileAttempt, origin, value, raw, marks);
+        if error != libc::ENOENT {
+            return Some(sighting);
+        }
+        let earlier = self.searches.remove(&event.pid);
+        let gave_way = self.searches.set(event.pid, sighting.clone());
+        earlier
+            .filter(|earlier| earlier.fact != sighting.fact)
+            .or(gave_way)
+    }
+
+    /// Ends the search of a process for the program that it started now.
+    fn found(&mut self, pid: u32, path: &str) {
+        let path = path::generalise(path, Access::Write);
+        let name = path.rsplit('/').next().unwrap_or(&path);
+        let value = format!("exec {name} {}", errno::name(libc::ENOENT));
+        if self
+            .searches
+            .get(&pid)
+            .is_some_and(|search| search.fact.value == value)
+        {
+            self.searches.remove(&pid);
+        }
+    }
+
+    /// The programs looked for that were not found in time, which may be all when the container is ending.
+    pub(super) fn not_found(&mut self, now: Moment) -> Vec<Sighting> {
+        let patience = if self.phase.phase() == Phase::Stop {
+            0
+        } else {
+            SEARCH_NS
+        };
+        let mut sightings = Vec::new();
+        while let Some(oldest) = self.searches.oldest()
+            && now.since(oldest.at) >= patience
+        {
+            sightings.extend(self.searches.pop_oldest());
+        }
+        sightings
     }
 
     /// The end of a process, where it ended badly and is not the runtime's set-up.

@@ -54,6 +54,15 @@ impl Feed {
         })
     }
 
+    /// Asks for a program where it is not.
+    fn not_started(&mut self, pid: u32, path: &str) -> Option<Sighting> {
+        let action = Action::ExecFailed {
+            path: path.to_owned(),
+            errno: libc::ENOENT,
+        };
+        self.act(pid, action)
+    }
+
     fn window(&mut self, counters: Counters) -> WindowReport {
         self.now += 5 * SECOND;
         self.observer.window(&Window {
@@ -370,22 +379,33 @@ fn whatever_may_be_seen_anew_begins_an_epoch() {
 #[test]
 fn a_program_that_is_nowhere_is_one_fact_and_another_failure_keeps_its_path() {
     let mut feed = Feed::served();
-    let mut failed = |path: &str, errno: i32| {
-        let action = Action::ExecFailed {
-            path: path.to_owned(),
-            errno,
-        };
-        let sighting = feed.act(10, action).unwrap();
-        assert_eq!(sighting.fact.family, Family::FileAttempt);
-        (sighting.fact.value, sighting.raw)
+    assert_eq!(feed.not_started(10, "/usr/local/bin/curl"), None);
+    assert_eq!(feed.not_started(10, "/usr/bin/curl"), None);
+    let curl = feed.not_started(10, "/usr/local/bin/wget").unwrap();
+    assert_eq!(curl.fact.family, Family::FileAttempt);
+    assert_eq!(curl.fact.value, "exec curl ENOENT");
+    assert_eq!(curl.raw, "/usr/bin/curl: ENOENT");
+    let report = feed.window(served(calls(&[])));
+    assert_eq!(names(&report), ["exec wget ENOENT"]);
+    let refused = Action::ExecFailed {
+        path: "/tmp/tmpabcdefgh/x".to_owned(),
+        errno: libc::EACCES,
     };
-    let local = failed("/usr/local/bin/curl", libc::ENOENT);
-    let system = failed("/usr/bin/curl", libc::ENOENT);
-    assert_eq!(local.0, "exec curl ENOENT");
-    assert_eq!(local.0, system.0);
-    assert_eq!(local.1, "/usr/local/bin/curl: ENOENT");
-    let refused = failed("/tmp/tmpabcdefgh/x", libc::EACCES);
-    assert_eq!(refused.0, "exec /tmp/tmp*/x EACCES");
+    let refused = feed.act(10, refused).unwrap();
+    assert_eq!(refused.fact.value, "exec /tmp/tmp*/x EACCES");
+}
+
+#[test]
+fn a_program_found_in_a_later_directory_did_not_fail() {
+    let mut feed = Feed::served();
+    feed.act(10, Action::Fork { child: 11 });
+    feed.act(10, Action::Fork { child: 12 });
+    assert_eq!(feed.not_started(11, "/usr/local/bin/uname"), None);
+    assert_eq!(feed.not_started(12, "/usr/local/bin/nc"), None);
+    feed.act(11, exec("/usr/bin/uname", 10, &["uname", "-p"]));
+    feed.act(12, exec("/usr/bin/uname", 10, &["uname", "-p"]));
+    let report = feed.window(served(calls(&[])));
+    assert_eq!(names(&report), ["exec nc ENOENT"], "uname was found");
 }
 
 #[test]
