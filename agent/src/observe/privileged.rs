@@ -26,6 +26,9 @@ pub fn call(call: u16, result: i64, args: [u64; 3], texts: &[String; 3]) -> Opti
     let mut asked = None;
     let mut shown = Vec::new();
     for ((shape, value), text) in shapes.iter().zip(args).zip(texts) {
+        if matches!(shape, arguments::Shape::Absent) {
+            continue;
+        }
         let words = shape.words(value, text);
         if shape.tells() {
             if words.is_empty() {

@@ -5,6 +5,8 @@
 pub(super) enum Shape {
     /// A number that says nothing to a reader: an address, a descriptor's options.
     Bare,
+    /// The call takes no argument here: what the register holds is left over from something else.
+    Absent,
     /// A number that is best read as such: a process, a descriptor.
     Number,
     /// A text.
@@ -19,7 +21,7 @@ pub(super) enum Shape {
     Persona,
 }
 
-use Shape::{Bare, Flags, Number, Only, Operation, Persona, Text};
+use Shape::{Absent, Bare, Flags, Number, Only, Operation, Persona, Text};
 
 impl Shape {
     /// Whether the argument is part of what is asked, and so of the canonical form.
@@ -30,7 +32,7 @@ impl Shape {
     /// The argument in words; empty when it has none.
     pub(super) fn words(self, value: u64, text: &str) -> String {
         match self {
-            Bare => String::new(),
+            Absent | Bare => String::new(),
             // Descriptors and processes are ints, of which negative ones mean something.
             Number => (value as u32).cast_signed().to_string(),
             Text if text.is_empty() => String::new(),
@@ -68,10 +70,10 @@ fn joined(value: u64, names: &[(u64, &'static str)]) -> String {
 /// The first three arguments of a privileged call.
 pub(super) fn of(call: &str) -> [Shape; 3] {
     match call {
-        "unshare" => [Flags(UNSHARED), Bare, Bare],
+        "unshare" => [Flags(UNSHARED), Absent, Absent],
         "clone" | "clone3" => [Only(NAMESPACES), Bare, Bare],
-        "setns" => [Number, Flags(UNSHARED), Bare],
-        "personality" => [Persona, Bare, Bare],
+        "setns" => [Number, Flags(UNSHARED), Absent],
+        "personality" => [Persona, Absent, Absent],
         "ptrace" => [Operation(PTRACE), Number, Bare],
         "process_vm_readv" | "process_vm_writev" => [Number, Bare, Bare],
         "pidfd_getfd" => [Number, Number, Bare],
@@ -79,9 +81,11 @@ pub(super) fn of(call: &str) -> [Shape; 3] {
         "keyctl" => [Operation(KEYCTL), Bare, Bare],
         "perf_event_open" => [Bare, Number, Number],
         "mount" => [Text, Text, Text],
-        "umount2" => [Text, Flags(UMOUNT), Bare],
-        "pivot_root" | "add_key" | "request_key" => [Text, Text, Bare],
-        "chroot" | "fsopen" | "swapon" | "swapoff" | "acct" | "delete_module" => [Text, Bare, Bare],
+        "umount2" => [Text, Flags(UMOUNT), Absent],
+        "pivot_root" => [Text, Text, Absent],
+        "add_key" | "request_key" => [Text, Text, Bare],
+        "chroot" | "swapoff" | "acct" => [Text, Absent, Absent],
+        "fsopen" | "swapon" | "delete_module" => [Text, Bare, Absent],
         "open_tree" | "fspick" | "mount_setattr" => [Number, Text, Bare],
         "move_mount" => [Number, Text, Number],
         "fsconfig" => [Number, Number, Text],

@@ -80,10 +80,10 @@ fn the_outcome_and_what_was_asked_are_part_of_the_value() {
 }
 
 #[test]
-fn the_raw_form_keeps_the_arguments() {
+fn the_raw_form_keeps_the_arguments_that_the_call_has() {
     assert_eq!(
-        of(libc::SYS_unshare, -1, [0x1000_0000, 0, 0]).raw,
-        "unshare(CLONE_NEWUSER, 0x0, 0x0) = -1 EPERM"
+        of(libc::SYS_unshare, -1, [0x1000_0000, 0x7f93, 7]).raw,
+        "unshare(CLONE_NEWUSER) = -1 EPERM"
     );
     let texts = ["/dev/sda1", "/mnt", ""].map(str::to_owned);
     let mount = call(number(libc::SYS_mount), -1, [0x1234, 0x5678, 0], &texts).unwrap();
