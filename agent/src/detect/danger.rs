@@ -7,6 +7,7 @@ mod profiles;
 
 use super::finding::{Class, Severity};
 use super::technique::Known;
+use crate::observe::dns::is_reverse;
 use crate::observe::fact::{Family, Origin, Phase, Sighting};
 
 /// Kind of behaviour, as far as danger goes.
@@ -42,8 +43,10 @@ pub enum Category {
     Privileged,
     /// A system call was used that is not part of every program's life.
     Syscall,
-    /// A credential file, or something that leads out of the container, was looked for and not got.
-    Probe,
+    /// A credential file was looked for and not got.
+    SecretAttempt,
+    /// Something that leads out of the container was looked for and not got.
+    EscapeAttempt,
     /// Something that leads out of the container was opened.
     EscapePath,
     /// A program was asked for that does not exist or may not be run.
@@ -58,6 +61,8 @@ pub enum Category {
     UnixSocket,
     /// A name was asked of DNS.
     DnsName,
+    /// The name of an address was asked of DNS.
+    ReverseName,
     /// A TLS server was asked for by name.
     TlsName,
     /// A file was renamed, removed, cut or changed otherwise.
@@ -115,7 +120,8 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         Family::FileChange if marks.secret_file => Category::SecretWrite,
         Family::FileChange if marks.scratch => Category::ScratchWrite,
         Family::FileChange => Category::FileChange,
-        Family::FileAttempt if marks.secret_file || marks.escape_path => Category::Probe,
+        Family::FileAttempt if marks.escape_path => Category::EscapeAttempt,
+        Family::FileAttempt if marks.secret_file => Category::SecretAttempt,
         Family::FileAttempt if sighting.fact.value.starts_with("exec ") => Category::FailedExec,
         Family::FileAttempt => return None,
         Family::CodeMap if marks.fileless || marks.not_from_image => Category::ForeignCode,
@@ -123,8 +129,12 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         Family::Device => Category::Device,
         Family::Socket if marks.raw_socket => Category::RawSocket,
         Family::Socket => return None,
+        Family::UnixSocket if marks.escape_path && marks.unanswered => Category::EscapeAttempt,
         Family::UnixSocket if marks.escape_path => Category::EscapePath,
+        // Programs ask for services that a container does not have, as the C library does for its cache of names.
+        Family::UnixSocket if marks.unanswered => return None,
         Family::UnixSocket => Category::UnixSocket,
+        Family::DnsName if is_reverse(&sighting.fact.value) => Category::ReverseName,
         Family::DnsName => Category::DnsName,
         Family::TlsName => Category::TlsName,
         // What io_uring does in place of a call that belongs to every program's life does too: event loops do so.
@@ -204,7 +214,8 @@ impl Category {
             Self::ScratchWrite => &profiles::SCRATCH_WRITE,
             Self::Privileged => &profiles::PRIVILEGED,
             Self::Syscall => &profiles::SYSCALL,
-            Self::Probe => &profiles::PROBE,
+            Self::SecretAttempt => &profiles::SECRET_ATTEMPT,
+            Self::EscapeAttempt => &profiles::ESCAPE_ATTEMPT,
             Self::EscapePath => &profiles::ESCAPE_PATH,
             Self::FailedExec => &profiles::FAILED_EXEC,
             Self::ForeignCode => &profiles::FOREIGN_CODE,
@@ -212,6 +223,7 @@ impl Category {
             Self::RawSocket => &profiles::RAW_SOCKET,
             Self::UnixSocket => &profiles::UNIX_SOCKET,
             Self::DnsName => &profiles::DNS_NAME,
+            Self::ReverseName => &profiles::REVERSE_NAME,
             Self::TlsName => &profiles::TLS_NAME,
             Self::FileChange => &profiles::FILE_CHANGE,
             Self::IoUring => &profiles::IO_URING,
@@ -222,6 +234,7 @@ impl Category {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detect::novelty::MOST_SURPRISE;
     use crate::observe::event::Moment;
     use crate::observe::fact::{Fact, Marks, ProcessInfo};
 
@@ -269,11 +282,49 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_there_weighs_less_than_what_is() {
+        let unix = |escape_path, unanswered| {
+            let mut unix = sighting(Family::UnixSocket, Origin::Server, "connect /run/x");
+            (unix.marks.escape_path, unix.marks.unanswered) = (escape_path, unanswered);
+            categorise(&unix, |_| false)
+        };
+        assert_eq!(unix(false, false), Some(Category::UnixSocket));
+        assert_eq!(unix(false, true), None);
+        assert_eq!(unix(true, false), Some(Category::EscapePath));
+        assert_eq!(unix(true, true), Some(Category::EscapeAttempt));
+        let attempt = |secret_file, escape_path| {
+            let mut attempt = sighting(Family::FileAttempt, Origin::Server, "open /x ENOENT");
+            (attempt.marks.secret_file, attempt.marks.escape_path) = (secret_file, escape_path);
+            categorise(&attempt, |_| false)
+        };
+        assert_eq!(attempt(true, false), Some(Category::SecretAttempt));
+        assert_eq!(attempt(true, true), Some(Category::EscapeAttempt));
+        assert_eq!(attempt(false, false), None);
+    }
+
+    #[test]
+    fn small_matters_stay_low_however_surprising() {
+        for category in [
+            Category::FileWrite,
+            Category::FileChange,
+            Category::ScratchWrite,
+            Category::IoUring,
+            Category::Loopback,
+            Category::ReverseName,
+            Category::Syscall,
+        ] {
+            let most = category.profile().danger + MOST_SURPRISE;
+            assert_eq!(severity(most), Some(Severity::Low), "{category:?}");
+        }
+    }
+
+    #[test]
     fn what_keeps_nothing_and_what_has_no_certain_doer_is_no_finding() {
         for (family, origin, value, reportable) in [
             (Family::FileWrite, Origin::Server, "/dev/null", false),
             (Family::FileWrite, Origin::Server, "/dev/pts/*", false),
             (Family::FileWrite, Origin::Server, "/dev/sda", true),
+            (Family::DnsName, Origin::Server, "*.in-addr.arpa", true),
             (Family::Syscall, Origin::Server, "acct", true),
             (Family::Syscall, Origin::Runtime, "acct", false),
             (Family::IoUring, Origin::Server, "openat", true),

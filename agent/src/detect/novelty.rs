@@ -7,7 +7,7 @@ use crate::baseline::quantity::counted;
 use crate::observe::fact::{Fact, Phase};
 
 /// Most that surprise adds.
-const MOST_SURPRISE: f64 = 3.0;
+pub(super) const MOST_SURPRISE: f64 = 3.0;
 
 /// What a fact loses that the workload is known to do in another phase of its life.
 const KNOWN_ELSEWHERE: f64 = -2.0;

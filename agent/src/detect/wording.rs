@@ -60,6 +60,7 @@ fn starter(sighting: &Sighting) -> String {
 pub fn novelty_title(category: Category, sighting: &Sighting) -> String {
     let raw = quoted(&sighting.raw);
     let who = subject(&sighting.process);
+    let is_change = sighting.fact.family == Family::FileChange;
     match category {
         Category::Shell => format!("{} started a shell: {raw}", starter(sighting)),
         Category::Executable => format!(
@@ -78,25 +79,39 @@ pub fn novelty_title(category: Category, sighting: &Sighting) -> String {
         }
         Category::Loopback => format!("{who} contacted {raw} inside the container, which is new"),
         Category::Listener => format!("{who} began to listen on {raw}, which is new"),
+        Category::ModelWrite if is_change => format!("{who} changed a model file: {raw}"),
         Category::ModelWrite => format!("{who} opened the model file {raw} for writing"),
         Category::ModelRead => format!("{who} opened the model file {raw} again while serving"),
+        Category::CodeWrite if is_change => {
+            format!("{who} changed what other programs run: {raw}")
+        }
         Category::CodeWrite => format!("{who} wrote {raw}, which other programs run"),
         Category::SecretRead => format!("{who} read the credentials in {raw}"),
+        Category::SecretWrite if is_change => {
+            format!("{who} changed a credentials file: {raw}")
+        }
         Category::SecretWrite => format!("{who} wrote the credentials file {raw}"),
         Category::FileWrite => format!("{who} wrote {raw}, which is new"),
+        Category::ScratchWrite if is_change => {
+            format!("{who} changed a temporary file in a new way: {raw}")
+        }
         Category::ScratchWrite => format!("{who} wrote the temporary file {raw}, of a new kind"),
         Category::Privileged => format!("{who} made a privileged call: {raw}"),
-        Category::Probe => format!("{who} looked for {raw}"),
-        Category::EscapePath => {
-            format!("{who} reached for {raw}, which leads out of the container")
+        Category::SecretAttempt => format!("{who} looked for credentials and got none: {raw}"),
+        Category::EscapeAttempt => {
+            format!("{who} tried in vain what leads out of the container: {raw}")
         }
+        Category::EscapePath => format!("{who} used what leads out of the container: {raw}"),
         Category::FailedExec => format!("{who} asked for a program that it could not run: {raw}"),
         Category::ForeignCode => format!("{who} loaded code that is not from its image: {raw}"),
         Category::Device => format!("{who} opened {raw}, which it never used"),
-        Category::RawSocket => format!("{who} made a raw socket: {raw}"),
-        Category::UnixSocket => format!("{who} contacted the socket {raw}, which is new"),
+        Category::RawSocket => format!("{who} asked for a socket that servers do not use: {raw}"),
+        Category::UnixSocket => format!("{who} used a UNIX socket that is new: {raw}"),
         Category::DnsName => {
             format!("{who} asked DNS for {raw}, a name this workload never asked for")
+        }
+        Category::ReverseName => {
+            format!("{who} asked DNS for the name of an address, which is new: {raw}")
         }
         Category::TlsName => format!("{who} asked for {raw} in TLS, which is new"),
         Category::FileChange => format!("{who} changed a file: {raw}"),
@@ -253,6 +268,28 @@ mod tests {
         assert_eq!(
             novelty_title(Category::Endpoint, &peer),
             "python3.11 contacted tcp 203.0.113.9:443, a peer this workload never had"
+        );
+    }
+
+    #[test]
+    fn a_change_of_a_file_is_not_called_an_opening() {
+        let value = "unlink /models/m.onnx";
+        let change = sight(Family::FileChange, value).0;
+        for category in [
+            Category::ModelWrite,
+            Category::CodeWrite,
+            Category::SecretWrite,
+            Category::ScratchWrite,
+            Category::FileChange,
+        ] {
+            let title = novelty_title(category, &change);
+            assert!(title.contains(" changed "), "{title}");
+            assert!(title.ends_with(value), "{title}");
+        }
+        let write = sight(Family::FileWrite, "/models/m.onnx").0;
+        assert_eq!(
+            novelty_title(Category::ModelWrite, &write),
+            "python3.11 opened the model file /models/m.onnx for writing"
         );
     }
 

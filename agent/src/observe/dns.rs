@@ -15,7 +15,7 @@ use domain::base::name::{ParsedName, ToLabelIter as _};
 use domain::base::{Message as Wire, Rtype};
 use domain::rdata::{A, Aaaa};
 
-pub use labels::generalise;
+pub use labels::{generalise, is_reverse};
 pub use resolutions::Resolutions;
 
 /// Most addresses taken from one answer.

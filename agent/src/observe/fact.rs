@@ -236,6 +236,9 @@ pub struct Marks {
     /// The program was started with an internet socket as its standard input, output or error.
     #[serde(default)]
     pub socket_on_stdio: bool,
+    /// Nobody answers at the UNIX socket: it does not exist, or nobody listens there.
+    #[serde(default)]
+    pub unanswered: bool,
 }
 
 impl Marks {
@@ -255,6 +258,7 @@ impl Marks {
             raw_socket,
             not_from_image,
             socket_on_stdio,
+            unanswered,
         } = self;
         [
             (model_file, "model_file"),
@@ -270,6 +274,7 @@ impl Marks {
             (raw_socket, "raw_socket"),
             (not_from_image, "not_from_image"),
             (socket_on_stdio, "socket_on_stdio"),
+            (unanswered, "unanswered"),
         ]
         .into_iter()
         .filter_map(|(set, name)| set.then_some(name))

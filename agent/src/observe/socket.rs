@@ -16,6 +16,8 @@ pub struct Socket {
     pub escape: bool,
     /// The kernel or a seccomp filter refused it.
     pub denied: bool,
+    /// There is nobody at the other end.
+    pub unanswered: bool,
 }
 
 /// `include/linux/socket.h`. The second value says that servers use the family.
@@ -120,6 +122,7 @@ pub fn kind(domain: u32, kind: u32, protocol: u32, result: i32) -> Socket {
         raw_socket: is_raw || is_odd_netlink || !is_used,
         escape: false,
         denied: is_refusal(result),
+        unanswered: false,
     }
 }
 
@@ -141,6 +144,7 @@ pub fn unix(call: u16, name: &str, result: i32) -> Socket {
         raw_socket: false,
         escape: verb == "connect" && is_commanding(name),
         denied: is_refusal(result),
+        unanswered: matches!(-result, libc::ENOENT | libc::ENOTDIR | libc::ECONNREFUSED),
     }
 }
 

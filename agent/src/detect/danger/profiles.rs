@@ -45,7 +45,7 @@ pub(super) const ENDPOINT: Profile = Profile {
 
 pub(super) const LOOPBACK: Profile = Profile {
     class: Class::Network,
-    danger: 2.5,
+    danger: 1.9,
     why: "it does not leave the container",
     techniques: &[],
     next_step: "Find the process that listens on that port inside the container.",
@@ -102,7 +102,7 @@ pub(super) const SECRET_WRITE: Profile = Profile {
 
 pub(super) const FILE_WRITE: Profile = Profile {
     class: Class::File,
-    danger: 2.5,
+    danger: 1.9,
     why: "a file outside the known ones was written",
     techniques: &[],
     next_step: "Look at the file and the process that wrote it; approve the path if it is part of the service.",
@@ -132,12 +132,23 @@ pub(super) const SYSCALL: Profile = Profile {
     next_step: "Look at the other findings of this container around the same time.",
 };
 
-pub(super) const PROBE: Profile = Profile {
+// Clients of clouds and hubs look for their settings, too, when they are first used.
+pub(super) const SECRET_ATTEMPT: Profile = Profile {
     class: Class::File,
-    danger: 6.5,
-    why: "what was looked for holds credentials or leads out of the container, and a server knows where its files are",
+    danger: 4.5,
+    why: "such files hold credentials, and a server knows where its own are",
     techniques: &[t::CREDENTIAL_FILES, t::FILE_DISCOVERY, t::ATLAS_CREDENTIALS],
-    next_step: "Look at what else the same process looked for, and at what it found.",
+    next_step: "Look at what else the same process looked for, and at what it found: one library looks for its own \
+                settings, an intruder for everybody's.",
+};
+
+pub(super) const ESCAPE_ATTEMPT: Profile = Profile {
+    class: Class::Privilege,
+    danger: 6.5,
+    why: "it would have led out of the container",
+    techniques: &[t::ESCAPE, t::ATLAS_ESCAPE],
+    next_step: "Look at what the same process tried next; check that the pod has neither host mounts nor capabilities \
+                that it does not need.",
 };
 
 pub(super) const ESCAPE_PATH: Profile = Profile {
@@ -175,9 +186,11 @@ pub(super) const DEVICE: Profile = Profile {
 pub(super) const RAW_SOCKET: Profile = Profile {
     class: Class::Network,
     danger: 8.2,
-    why: "raw sockets read and forge packets that no firewall rule of the pod sees",
+    why: "raw sockets read and forge packets past the pod's firewall rules, and rare kinds open rarely tested parts of \
+          the kernel",
     techniques: &[t::RAW_PROTOCOL],
-    next_step: "Find the program; drop CAP_NET_RAW from the pod, which hardly any server needs.",
+    next_step: "Find the program, and whether it got the socket; drop CAP_NET_RAW from the pod, which hardly any server \
+                needs.",
 };
 
 pub(super) const UNIX_SOCKET: Profile = Profile {
@@ -196,6 +209,14 @@ pub(super) const DNS_NAME: Profile = Profile {
     next_step: "Find out who owns the domain, and whether a connection to its address followed.",
 };
 
+pub(super) const REVERSE_NAME: Profile = Profile {
+    class: Class::Dns,
+    danger: 1.9,
+    why: "it asks for no place to go to, though whoever owns the addresses sees the question",
+    techniques: &[],
+    next_step: "Look whether the address belongs to a peer of the server.",
+};
+
 pub(super) const TLS_NAME: Profile = Profile {
     class: Class::Network,
     danger: 6.0,
@@ -206,7 +227,7 @@ pub(super) const TLS_NAME: Profile = Profile {
 
 pub(super) const FILE_CHANGE: Profile = Profile {
     class: Class::File,
-    danger: 2.5,
+    danger: 1.9,
     why: "a file that was left alone so far was renamed, removed or changed",
     techniques: &[],
     next_step: "Look at the file and the process; approve the path if it is part of the service.",

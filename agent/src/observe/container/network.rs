@@ -120,6 +120,7 @@ impl Observer {
             raw_socket: socket.raw_socket,
             escape_path: socket.escape,
             denied: socket.denied,
+            unanswered: socket.unanswered,
             ..Marks::default()
         };
         self.sighting(event, family, origin, socket.value, socket.raw, marks)

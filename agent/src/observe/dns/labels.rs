@@ -8,6 +8,13 @@ use crate::observe::path;
 /// Names by address; one fact for each says more about the addresses than about the workload.
 const REVERSE_ZONES: [&str; 2] = ["in-addr.arpa", "ip6.arpa"];
 
+/// Does this, generalised, ask for the name of an address?
+#[must_use]
+pub fn is_reverse(value: &str) -> bool {
+    let zone = value.strip_prefix("*.");
+    zone.is_some_and(|zone| REVERSE_ZONES.contains(&zone))
+}
+
 /// The name with its machine-made labels replaced by `*`; several in a row are one.
 #[must_use]
 pub fn generalise(name: &str) -> String {
