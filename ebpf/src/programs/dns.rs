@@ -15,8 +15,9 @@ use super::{
     fields,
     flows::Carrier,
     hosts,
+    packet::Packet,
     payload::{self, Payload},
-    traffic::{Packet, UDP},
+    protocols::UDP,
 };
 
 /// The port of name servers.

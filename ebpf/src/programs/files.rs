@@ -15,6 +15,7 @@ use super::{
     fields::{direct, peek},
     maps::{EPOCH, FILE, KNOWN, OPEN_SCRATCH, SEEN_THINGS},
     paths::{self, S_IFDIR, S_IFMT, S_IFSOCK},
+    protocols::{AF_INET, AF_INET6},
 };
 
 const NOT_SORTED: FileState = FileState {
@@ -32,9 +33,6 @@ const PROT_EXEC: u64 = 4;
 const MAP_PRIVATE: u64 = 2;
 const MAP_TYPE: u64 = 0xf;
 const MAP_ANONYMOUS: u64 = 0x20;
-/// `include/linux/socket.h`.
-const AF_INET: u16 = 2;
-const AF_INET6: u16 = 10;
 
 /// A file was opened as descriptor `fd`: reported once per container, epoch and access.
 #[inline(always)]

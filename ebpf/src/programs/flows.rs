@@ -13,9 +13,9 @@ use picket_ebpf::{ListenerKey, PeerBytes, PeerKey, Slot};
 use super::{
     fields::{self, direct, peek},
     maps::LISTENER,
-    network::{AF_INET, mapped},
+    packet::Packet,
     peers,
-    traffic::{Packet, TCP},
+    protocols::{AF_INET, TCP, mapped},
     watch,
 };
 

@@ -17,14 +17,11 @@ use super::{
     fields::{direct, peek},
     flows, hosts,
     maps::{HELD, LISTENER, ROW},
-    outcomes, watch,
+    outcomes,
+    protocols::{AF_INET, AF_INET6, PASS},
+    watch,
 };
 
-/// A cgroup program's "let it pass". Picket never blocks.
-pub const PASS: i32 = 1;
-
-pub const AF_INET: u16 = 2;
-pub const AF_INET6: u16 = 10;
 /// `include/net/tcp_states.h`.
 const TCP_ESTABLISHED: i32 = 1;
 const TCP_SYN_SENT: i32 = 2;
@@ -182,12 +179,6 @@ fn bound(local: Address) {
         (&raw mut (*event)._pad).write(0);
     }
     entry.submit(emit::wake_flags(true));
-}
-
-/// An IPv4 address, as the packet has it, in the form of an IPv6 one (RFC 4291, 2.5.5.2).
-#[inline(always)]
-pub fn mapped(address: u32) -> [u64; 2] {
-    [0, u64::from(0xffff_u16) << 16 | u64::from(address) << 32]
 }
 
 /// `include/trace/events/sock.h`: `TP_PROTO(const struct sock *sk, const int oldstate, const int newstate)`.

@@ -7,8 +7,7 @@ use super::{
     emit::{self, Ring},
     fields::{self, direct, peek},
     maps::ROW,
-    network::AF_INET,
-    traffic::TCP,
+    protocols::{AF_INET, TCP},
     watch,
 };
 

@@ -10,7 +10,7 @@ use picket_ebpf::{Header, Slot};
 
 use super::{
     fields::{self, peek},
-    traffic::Packet,
+    packet::Packet,
     watch,
 };
 

@@ -17,9 +17,8 @@ use super::{
     files,
     maps::EPOCH,
     names,
-    network::{AF_INET, AF_INET6},
     outcomes::{self, Outcome},
-    traffic::{TCP, UDP},
+    protocols::{AF_INET, AF_INET6, TCP, UDP},
 };
 
 /// Where a UNIX socket's name and event are put together. Only `sys_exit` uses it, which never interrupts itself.
