@@ -18,6 +18,7 @@ pub mod pin;
 pub mod programs;
 mod sampling;
 mod threads;
+mod watching;
 
 pub use carried::Counted;
 pub use counters::Totals;

@@ -141,3 +141,28 @@ pub struct PeerBytes {
     /// Packets sent.
     pub tx_packets: u64,
 }
+
+/// What is remembered of a socket. Only programs read it, those of the next version included. Sent packets and the end of a
+/// connection change it, which the socket's lock keeps apart.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Flow {
+    /// Cgroup id of the container.
+    pub container: u64,
+    /// Its row.
+    pub row: u32,
+    /// [`Control::changes`](super::Control) at which `row` was right.
+    pub changes: u32,
+    /// When its bytes were last added to its peer's, in ticks of the kernel's clock.
+    pub settled: u64,
+    /// How much the server had received when it last began to answer.
+    pub answered: u64,
+    /// What was added to its peer's so far.
+    pub counted: PeerBytes,
+    /// The container waited for the peer, not the peer for the container.
+    pub served: u16,
+    /// The container's own port.
+    pub local: u16,
+    /// A question went to a name server, whose answer is still to come; TCP alone.
+    pub asked: u32,
+}

@@ -221,7 +221,7 @@ impl Pipeline {
     pub fn tick(&mut self) {
         let end = clock::now();
         let mut threads = self.threads();
-        self.parts.probe.read_peers();
+        self.parts.probe.read_peers_of_windows();
         let all: Vec<CgroupId> = self.watched.keys().copied().collect();
         for cgroup in all {
             if let Some(watched) = self.watched.get_mut(&cgroup) {

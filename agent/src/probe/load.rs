@@ -39,8 +39,18 @@ const ROW_MAPS: [&str; 7] = [
 ];
 
 /// Maps that each generation of programs has for itself, besides those of the programs' constants: call sequences, whose
-/// places in their set depend on the generation's secret numbers, and threads, which are soon known again.
-const OWN_MAPS: [&str; 3] = ["SEQUENCE", "THREAD", "CALLER"];
+/// places in their set depend on the generation's secret numbers, threads, which are soon known again, and what means
+/// something to one program alone.
+const OWN_MAPS: [&str; 8] = [
+    "SEQUENCE",
+    "THREAD",
+    "CALLER",
+    "LATEST",
+    "OPEN_SCRATCH",
+    "NAME_SCRATCH",
+    "CALL_SCRATCH",
+    "SOCKET_SCRATCH",
+];
 
 /// What the probe needs to know.
 #[derive(Clone, Debug)]

@@ -3,21 +3,18 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::time::Duration;
 
 use aya::Ebpf;
-use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuValues, Queue, RingBuf};
+use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, Queue, RingBuf};
 use aya::programs::links::FdLink;
-use picket_ebpf::{
-    Control, FileKey, FileState, Held, ListenerKey, SEQUENCE_WORDS, Sequences, Slot, Taken, lost,
-};
+use picket_ebpf::{Control, FileKey, FileState, Held, ListenerKey, Sequences, Slot, Taken, lost};
 use serde::{Deserialize, Serialize};
 
 use super::batch::Table;
 use super::carried;
-use super::counters::{Totals, zero_row};
+use super::counters::Totals;
 use super::decode::{DecodeError, Record, decode};
 use super::load::{
     Attachment, ProbeError, SAMPLED, Settings, Target, UNPINNED_GENERATION, attach_all, load_object,
@@ -27,7 +24,7 @@ use super::peers::Peers;
 use super::pin::Pins;
 use super::sampling::Sampler;
 use super::threads::Threads;
-use crate::observe::event::{CgroupId, FileClass, FileId, Moment};
+use crate::observe::event::{CgroupId, Moment};
 use crate::observe::window::ThreadCalls;
 
 /// Index of a container's row of counters in the kernel.
@@ -39,25 +36,25 @@ pub struct Probe {
     /// Alerts, then ordinary events.
     rings: [RingBuf<MapData>; 2],
     merge: Merge<Result<Record, DecodeError>>,
-    rows: PerCpuArray<MapData, picket_ebpf::Row>,
+    pub(super) rows: PerCpuArray<MapData, picket_ebpf::Row>,
     pub(super) taken: Array<MapData, Taken>,
     pub(super) free_rows: Queue<MapData, u32>,
     /// Rows of the agent before of which nothing says yet whose they are.
     pub(super) unclear_rows: BTreeSet<u32>,
     pub(super) watched: Table<u64, Slot>,
     control: Array<MapData, Control>,
-    told: Control,
-    epochs: Array<MapData, u32>,
-    held: Array<MapData, Held>,
-    listeners: Table<ListenerKey, u8>,
-    files: Table<FileKey, FileState>,
-    peers: Peers,
+    pub(super) told: Control,
+    pub(super) epochs: Array<MapData, u32>,
+    pub(super) held: Array<MapData, Held>,
+    pub(super) listeners: Table<ListenerKey, u8>,
+    pub(super) files: Table<FileKey, FileState>,
+    pub(super) peers: Peers,
     losses: PerCpuArray<MapData, u64>,
     threads: Threads,
     sampler: Option<Sampler>,
     /// Where sequences of system calls are reported.
-    sequences: Option<Array<MapData, Sequences>>,
-    cpus: usize,
+    pub(super) sequences: Option<Array<MapData, Sequences>>,
+    pub(super) cpus: usize,
     attachments: Vec<Attachment>,
     programs: Ebpf,
     /// Dropping them detaches.
@@ -214,6 +211,14 @@ impl Probe {
         self.peers.read();
     }
 
+    /// Reads traffic by peer as [`Probe::read_peers`] does, for the end of all windows: peers that were silent through several
+    /// make room for others.
+    pub fn read_peers_of_windows(&mut self) {
+        if self.peers.read() {
+            self.peers.windows_end();
+        }
+    }
+
     /// What a row counted so far, over all CPUs; by peer as of the last [`Probe::read_peers`].
     ///
     /// # Errors
@@ -277,144 +282,15 @@ impl Probe {
             .sum()
     }
 
-    /// Watches a container that was there before the probe, or that the kernel side did not recognise. `cgroups` are
-    /// its own cgroup and those nested in it.
-    ///
-    /// # Errors
-    ///
-    /// When no row is free or the kernel refuses an entry; nothing is watched then.
-    pub fn watch(&mut self, container: CgroupId, cgroups: &[CgroupId]) -> Result<Row, MapError> {
-        let row = self.free_rows.pop(0)?;
-        let slot = Slot {
-            row,
-            _pad: 0,
-            container: container.0,
-        };
-        for cgroup in cgroups {
-            if let Err(error) = self.watched.map.insert(cgroup.0, slot, 0) {
-                self.unwatch(Row(row), cgroups);
-                return Err(error);
-            }
-        }
-        self.raise_changes();
-        Ok(Row(row))
-    }
-
-    /// Lets go of a container: its row is emptied and free again. `cgroups` are all its cgroups.
-    pub fn unwatch(&mut self, row: Row, cgroups: &[CgroupId]) {
-        for cgroup in cgroups {
-            // Already gone with its cgroup is the common case.
-            let _ = self.watched.map.remove(&cgroup.0);
-        }
-        self.release(row);
-    }
-
-    /// Empties a row and makes it free again.
-    pub(super) fn release(&mut self, row: Row) {
-        // Before the counters, so that an agent that takes over in between does not subtract from nothing.
-        self.forget_counted(row);
-        self.forget_entries(row);
-        self.raise_changes();
-        self.peers.release(row);
-        self.raise_epoch(row);
-        self.forget_sequences(row);
-        if let Ok(zeroes) = PerCpuValues::try_from(vec![zero_row(); self.cpus]) {
-            let _ = self.rows.set(row.0, zeroes, 0);
-        }
-        if let Err(error) = self.free_rows.push(row.0, 0) {
-            tracing::warn!(row = row.0, %error, "A row of counters could not be given back; one container fewer can be watched.");
-        }
-    }
-
-    /// Removes what the tables still hold of a row: nested cgroups whose birth was not read, ports, classes of files. The
-    /// next container with the row would be taken for their owner.
-    fn forget_entries(&mut self, row: Row) {
-        let gone = [
-            self.watched.remove_all(|_, slot| slot.row == row.0),
-            self.listeners.remove_all(|key, _| key.row == row.0),
-            self.files.remove_all(|key, _| key.row == row.0),
-            self.held
-                .set(row.0, Held::default(), 0)
-                .map_err(io::Error::other),
-        ];
-        for error in gone.into_iter().filter_map(Result::err) {
-            tracing::warn!(row = row.0, %error, "What the probe knows of a container that is no longer watched could not be removed; some of it may pass for the next one's.");
-        }
-    }
-
-    /// Tells the programs that what they remember of `WATCHED` may be outdated.
-    pub(super) fn raise_changes(&mut self) {
-        self.told.changes = self.told.changes.wrapping_add(1);
-        self.tell();
-    }
-
     /// Says that all windows were closed at `end`.
     pub fn windows_closed(&mut self, end: Moment) {
         self.told.window_ns = end.0;
         self.tell();
     }
 
-    fn tell(&mut self) {
+    pub(super) fn tell(&mut self) {
         if let Err(error) = self.control.set(0, self.told, 0) {
             tracing::error!(%error, "The probe could not be told of a change; counts may be a container's that is no longer watched, and events of busy ones are lost.");
-        }
-    }
-
-    /// Has everything a container does reported anew, as at a change of phase.
-    pub fn raise_epoch(&mut self, row: Row) {
-        let next = self.epochs.get(&row.0, 0).unwrap_or(0).wrapping_add(1);
-        if let Err(error) = self.epochs.set(row.0, next, 0) {
-            tracing::warn!(row = row.0, %error, "The epoch of a row could not be raised; known things will not be reported again.");
-        }
-    }
-
-    /// Tells the kernel of which class a container's file is, and returns the bytes read and written before it knew. What
-    /// is moved in the microseconds of this call is not counted.
-    pub fn classify(&mut self, row: Row, file: FileId, class: FileClass) -> (u64, u64) {
-        let key = FileKey {
-            row: row.0,
-            device: file.device,
-            inode: file.inode,
-        };
-        let before = self.files.map.get(&key, 0).ok();
-        let state = FileState {
-            class: class as u32,
-            _pad: 0,
-            read: 0,
-            written: 0,
-        };
-        if before.is_some_and(|before| before == state) {
-            return (0, 0);
-        }
-        if let Err(error) = self.files.map.insert(key, state, 0) {
-            tracing::warn!(?file, %error, "The class of a file could not be noted; its bytes are not counted.");
-        }
-        before.map_or((0, 0), |before| (before.read, before.written))
-    }
-
-    /// Has the sequences of system calls reported anew that a container makes.
-    pub fn forget_sequences(&mut self, row: Row) {
-        let Some(sequences) = &mut self.sequences else {
-            return;
-        };
-        let none = Sequences {
-            known: 0,
-            _pad: 0,
-            words: [0; SEQUENCE_WORDS],
-        };
-        if let Err(error) = sequences.set(row.0, none, 0) {
-            tracing::warn!(row = row.0, %error, "The known call sequences of a row could not be emptied; some new ones will not be reported.");
-        }
-    }
-
-    /// Tells the kernel of a port that a container older than the probe listens on.
-    pub fn add_listener(&mut self, row: Row, port: u16) {
-        let key = ListenerKey {
-            row: row.0,
-            port: u32::from(port),
-        };
-        if let Err(error) = self.listeners.map.insert(key, 1, 0) {
-            tracing::warn!(port, %error, "A listening port could not be noted; its requests will not be counted.");
         }
     }
 }

@@ -11,7 +11,7 @@ use super::loaded::Row;
 use crate::observe::event::Protocol;
 use crate::observe::window::PeerTraffic;
 
-/// Readings after which a silent peer makes room. Only then: a program may still hold the entry of one that is not silent,
+/// Windows after which a silent peer makes room. Only then: a program may still hold the entry of one that is not silent,
 /// and would add to whatever took its place.
 const PATIENCE: u32 = 12;
 
@@ -27,11 +27,26 @@ pub(super) struct Peers {
     rows: BTreeMap<u32, u32>,
 }
 
+#[derive(Default)]
 struct Known {
     bytes: PeerBytes,
+    /// `bytes` at the end of the last window.
+    at_window: PeerBytes,
     /// What an agent before this one may have counted.
     before: PeerBytes,
+    /// Windows in which nothing came or went.
     silent: u32,
+}
+
+impl Known {
+    fn window_ended(&mut self) {
+        self.silent = if self.bytes == self.at_window {
+            self.silent.saturating_add(1)
+        } else {
+            0
+        };
+        self.at_window = self.bytes;
+    }
 }
 
 impl Peers {
@@ -50,28 +65,26 @@ impl Peers {
         peers
     }
 
-    /// Reads the table, lets silent peers go, and tells the kernel side how many each row holds.
-    pub(super) fn read(&mut self) {
+    /// Reads the table, and tells the kernel side how many peers each row holds; false where it cannot be read.
+    pub(super) fn read(&mut self) -> bool {
         let entries = match self.table.entries() {
             Ok(entries) => entries,
             Err(error) => {
                 tracing::warn!(%error, "Traffic by peer could not be read; it is tried again with the next window.");
-                return;
+                return false;
             }
         };
         for (key, bytes) in entries {
-            let known = self.known.entry(key).or_insert(Known {
-                bytes: PeerBytes::default(),
-                before: PeerBytes::default(),
-                silent: 0,
-            });
-            known.silent = if known.bytes == bytes {
-                known.silent.saturating_add(1)
-            } else {
-                0
-            };
-            known.bytes = bytes;
+            self.known.entry(key).or_default().bytes = bytes;
         }
+        self.tell_held();
+        true
+    }
+
+    /// Lets silent peers go, as the windows of all containers end. To be called between the reading and what it is for:
+    /// what has no part in this window's end has none in the next one's beginning.
+    pub(super) fn windows_end(&mut self) {
+        self.known.values_mut().for_each(Known::window_ended);
         self.remove(|_, known| known.silent >= PATIENCE);
     }
 
@@ -102,9 +115,7 @@ impl Peers {
     }
 
     fn remove(&mut self, goes: impl Fn(&PeerKey, &Known) -> bool) {
-        let Self {
-            table, known, held, ..
-        } = self;
+        let Self { table, known, .. } = self;
         known.retain(|key, known| {
             let goes = goes(key, known);
             if goes {
@@ -113,6 +124,11 @@ impl Peers {
             }
             !goes
         });
+        self.tell_held();
+    }
+
+    fn tell_held(&mut self) {
+        let Self { known, held, .. } = self;
         let mut rows: BTreeMap<u32, u32> = self.rows.keys().map(|row| (*row, 0)).collect();
         for key in known.keys() {
             *rows.entry(key.row).or_insert(0) += 1;
@@ -132,7 +148,11 @@ pub(super) fn traffic(now: &PeerTotals, then: &PeerTotals) -> Vec<PeerTraffic> {
     let nothing = PeerBytes::default();
     let mut traffic: Vec<PeerTraffic> = now
         .iter()
-        .map(|(key, bytes)| (key, difference(bytes, then.get(key).unwrap_or(&nothing))))
+        .map(|(key, bytes)| {
+            // One that was let go and came back starts from nothing.
+            let then = then.get(key).filter(|then| !has_shrunk(bytes, then));
+            (key, difference(bytes, then.unwrap_or(&nothing)))
+        })
         .filter(|(_, grown)| grown.rx_packets > 0 || grown.tx_packets > 0)
         .map(|(key, grown)| PeerTraffic {
             served: key.served != 0,
@@ -146,6 +166,10 @@ pub(super) fn traffic(now: &PeerTotals, then: &PeerTotals) -> Vec<PeerTraffic> {
         .collect();
     traffic.sort_unstable();
     traffic
+}
+
+fn has_shrunk(now: &PeerBytes, then: &PeerBytes) -> bool {
+    now.rx_packets < then.rx_packets || now.tx_packets < then.tx_packets
 }
 
 fn difference(now: &PeerBytes, then: &PeerBytes) -> PeerBytes {
@@ -197,6 +221,40 @@ mod tests {
             tx_packets: sent / 100,
             ..PeerBytes::default()
         }
+    }
+
+    #[test]
+    fn only_windows_make_a_peer_old() {
+        let mut known = Known {
+            bytes: bytes(500),
+            ..Known::default()
+        };
+        known.window_ended();
+        assert_eq!(known.silent, 0);
+        for silent in 1..=PATIENCE {
+            known.window_ended();
+            assert_eq!(known.silent, silent);
+        }
+        // Any number of readings in between.
+        for sent in [600, 700, 700] {
+            known.bytes = bytes(sent);
+        }
+        known.window_ended();
+        assert_eq!(known.silent, 0);
+    }
+
+    #[test]
+    fn a_peer_that_came_back_within_a_window_starts_from_nothing() {
+        let peer = key(0, MAPPED, 443);
+        let (then, now) = (
+            PeerTotals::from([(peer, bytes(1000))]),
+            PeerTotals::from([(peer, bytes(300))]),
+        );
+        let grown = traffic(&now, &then);
+        assert_eq!(
+            grown.first().map(|it| (it.tx_bytes, it.tx_packets)),
+            Some((300, 3))
+        );
     }
 
     #[test]

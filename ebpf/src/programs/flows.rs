@@ -8,7 +8,7 @@ use aya_ebpf::{
     },
     macros::btf_map,
 };
-use picket_ebpf::{ListenerKey, PeerBytes, PeerKey, Slot};
+use picket_ebpf::{Flow, ListenerKey, PeerBytes, PeerKey, Slot};
 
 use super::{
     fields::{self, direct, peek},
@@ -32,28 +32,6 @@ const SETTLE_BYTES: u64 = 64 << 10;
 
 /// `include/net/sock.h`, enum `sock_flags`: the other side has ended the connection, which counts as a byte received.
 const SOCK_DONE: u64 = 1 << 1;
-
-/// Sent packets and the end of a connection change it, which the socket's lock keeps apart.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct Flow {
-    container: u64,
-    row: u32,
-    /// `Control::changes` at which `row` was right.
-    changes: u32,
-    /// When its bytes were last added to its peer's.
-    settled: u64,
-    /// How much the server had received when it last began to answer.
-    answered: u64,
-    /// What was added to its peer's so far.
-    counted: PeerBytes,
-    /// The container waited for the peer, not the peer for the container.
-    served: u16,
-    /// The container's own port.
-    local: u16,
-    /// A question went to a name server, whose answer is still to come; TCP alone.
-    asked: u32,
-}
 
 /// The socket that carries a packet of a watched container.
 pub struct Carrier {

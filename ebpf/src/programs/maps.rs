@@ -78,7 +78,6 @@ pub static USED: Array<Used> = Array::with_max_entries(ROWS, 0);
 #[map]
 pub static LOST: PerCpuArray<u64> = PerCpuArray::with_max_entries(lost::COUNT, 0);
 
-/// Where an event of varying length is put together. One program at a time uses it on a CPU: the kernel refuses to
-/// run a tracing program again on a CPU on which it is running.
+/// Where an event of varying length is put together. Only `sys_exit` uses it, which never interrupts itself.
 #[map]
 pub static OPEN_SCRATCH: PerCpuArray<picket_ebpf::OpenEvent> = PerCpuArray::with_max_entries(1, 0);

@@ -17,7 +17,9 @@ use super::{
 };
 
 /// What `WATCHED` said of the cgroup that a program last met on this CPU, by [`Asker`]. Most come from the same cgroup as
-/// the one before, and this spares them the hashing. Each entry is one tracing program's, which never interrupts itself.
+/// the one before, and this spares them the hashing. Each entry is one tracing program's. `inet_sock_set_state` comes in tasks
+/// and in interrupts, and before 6.1 nothing keeps a tracing program from interrupting itself (`__bpf_trace_run`,
+/// kernel/trace/bpf_trace.c).
 #[map]
 static LATEST: PerCpuArray<Latest> = PerCpuArray::with_max_entries(ASKERS, 0);
 
@@ -38,6 +40,8 @@ struct Latest {
     container: u64,
     row: u32,
     changes: u32,
+    is_written: u32,
+    _pad: u32,
 }
 
 /// Generation of these programs.
@@ -133,23 +137,32 @@ fn recalled(asker: Asker, cgroup: u64) -> Option<Slot> {
     // Read before `WATCHED`, so that a change in between shows at the next call.
     let changes = control()?.changes;
     let latest = LATEST.get_ptr_mut(asker as u32)?;
-    // SAFETY: this CPU's own value.
+    // SAFETY: this CPU's own value. A program that interrupted this one leaves alone what is being written; what it
+    // writes between two reads shows as another cgroup, which is read last.
     unsafe {
-        if (*latest).cgroup != cgroup || (*latest).changes != changes {
-            let slot = by_cgroup(cgroup);
-            (*latest).cgroup = cgroup;
-            (*latest).changes = changes;
-            (*latest).row = slot.map_or(UNWATCHED, |slot| slot.row);
-            (*latest).container = slot.map_or(0, |slot| slot.container);
+        if (&raw const (*latest).is_written).read_volatile() != 0 {
+            return by_cgroup(cgroup);
         }
-        if (*latest).row == UNWATCHED {
-            return None;
+        let row = (&raw const (*latest).row).read_volatile();
+        let container = (&raw const (*latest).container).read_volatile();
+        if (&raw const (*latest).changes).read_volatile() == changes
+            && (&raw const (*latest).cgroup).read_volatile() == cgroup
+        {
+            return (row != UNWATCHED).then_some(Slot {
+                row,
+                _pad: 0,
+                container,
+            });
         }
-        Some(Slot {
-            row: (*latest).row,
-            _pad: 0,
-            container: (*latest).container,
-        })
+        let slot = by_cgroup(cgroup);
+        (&raw mut (*latest).is_written).write_volatile(1);
+        (&raw mut (*latest).cgroup).write_volatile(cgroup);
+        (&raw mut (*latest).changes).write_volatile(changes);
+        let (row, container) = slot.map_or((UNWATCHED, 0), |slot| (slot.row, slot.container));
+        (&raw mut (*latest).row).write_volatile(row);
+        (&raw mut (*latest).container).write_volatile(container);
+        (&raw mut (*latest).is_written).write_volatile(0);
+        slot
     }
 }
 
