@@ -97,10 +97,7 @@ call((135, 92), 0xffffffff)";
         ("unshare CLONE_NEWUSER denied EPERM", "unshare("),
         ("setns CLONE_NEWNS denied EPERM", "setns(0, "),
         ("mount denied EPERM", r#"mount("proc", "/mnt", "proc")"#),
-        (
-            "pivot_root denied EPERM",
-            r#"pivot_root("/new", "/old", 0x"#,
-        ),
+        ("pivot_root denied EPERM", r#"pivot_root("/new", "/old") "#),
         ("bpf PROG_LOAD denied EPERM", "bpf(PROG_LOAD, "),
         ("ptrace ATTACH failed ESRCH", "ptrace(ATTACH, 999999999, "),
         ("keyctl GET_KEYRING_ID denied EPERM", "keyctl("),
@@ -136,7 +133,7 @@ for name in (b'/first', b'/second', b'/first'):
     target.value = name
     libc.umount2(target, 2)";
     let container = post.python("texts", program)?;
-    let of = |name: &str| format!(r#"umount2("{name}", MNT_DETACH, "#);
+    let of = |name: &str| format!(r#"umount2("{name}", MNT_DETACH) "#);
     for name in ["/first", "/second"] {
         let raw = of(name);
         post.agent
