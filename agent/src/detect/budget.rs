@@ -57,14 +57,14 @@ const REMEMBERED: usize = 1024;
 const FLOOD: f64 = 100.0;
 
 /// What came through the runtime is a person's or a probe's doing and no false alarm of the baseline: it has an
-/// allowance of its own, one finding per class and day.
+/// allowance of its own, one finding per class, severity and day.
 const OPERATOR_PER_DAY: f64 = 1.0;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Lane {
     Low,
     Medium,
-    Operator(Class),
+    Operator(Class, Severity),
     Paging(Class),
 }
 
@@ -115,7 +115,10 @@ impl Budget {
             (Severity::High | Severity::Critical, _) => {
                 (Lane::Paging(class), FLOOD, FLOOD / HOUR_S as f64)
             }
-            (_, Origin::Runtime) => (Lane::Operator(class), 1.0, OPERATOR_PER_DAY / 86_400.0),
+            (_, Origin::Runtime) => {
+                let lane = Lane::Operator(class, severity);
+                (lane, 1.0, OPERATOR_PER_DAY / 86_400.0)
+            }
             (Severity::Medium, Origin::Server) => (Lane::Medium, half.max(1.0), half / MONTH_S),
             (Severity::Low, Origin::Server) => (Lane::Low, half.max(1.0), half / MONTH_S),
         };
@@ -175,6 +178,7 @@ mod tests {
         assert!(budget.take(Severity::Low, Class::Process, Origin::Runtime, 5, 0));
         assert!(budget.take(Severity::Low, Class::File, Origin::Runtime, 6, 0));
         assert!(!budget.take(Severity::Low, Class::File, Origin::Runtime, 7, 0));
+        assert!(budget.take(Severity::Medium, Class::File, Origin::Runtime, 8, 0));
     }
 
     #[test]
