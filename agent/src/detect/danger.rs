@@ -59,6 +59,8 @@ pub enum Category {
     RawSocket,
     /// A UNIX socket was contacted.
     UnixSocket,
+    /// A UNIX socket was made, or one in a scratch place contacted.
+    OwnSocket,
     /// A name was asked of DNS.
     DnsName,
     /// The name of an address was asked of DNS.
@@ -133,6 +135,9 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         Family::UnixSocket if marks.escape_path => Category::EscapePath,
         // Programs ask for services that a container does not have, as the C library does for its cache of names.
         Family::UnixSocket if marks.unanswered => return None,
+        Family::UnixSocket if marks.scratch || sighting.fact.value.starts_with("bind ") => {
+            Category::OwnSocket
+        }
         Family::UnixSocket => Category::UnixSocket,
         Family::DnsName if is_reverse(&sighting.fact.value) => Category::ReverseName,
         Family::DnsName => Category::DnsName,
@@ -222,6 +227,7 @@ impl Category {
             Self::Device => &profiles::DEVICE,
             Self::RawSocket => &profiles::RAW_SOCKET,
             Self::UnixSocket => &profiles::UNIX_SOCKET,
+            Self::OwnSocket => &profiles::OWN_SOCKET,
             Self::DnsName => &profiles::DNS_NAME,
             Self::ReverseName => &profiles::REVERSE_NAME,
             Self::TlsName => &profiles::TLS_NAME,
@@ -292,6 +298,13 @@ mod tests {
         assert_eq!(unix(false, true), None);
         assert_eq!(unix(true, false), Some(Category::EscapePath));
         assert_eq!(unix(true, true), Some(Category::EscapeAttempt));
+        let bound = sighting(Family::UnixSocket, Origin::Server, "bind /run/x");
+        assert_eq!(categorise(&bound, |_| false), Some(Category::OwnSocket));
+        let mut scratch = sighting(Family::UnixSocket, Origin::Server, "connect /tmp/x");
+        scratch.marks.scratch = true;
+        assert_eq!(categorise(&scratch, |_| false), Some(Category::OwnSocket));
+        scratch.marks.escape_path = true;
+        assert_eq!(categorise(&scratch, |_| false), Some(Category::EscapePath));
         let attempt = |secret_file, escape_path| {
             let mut attempt = sighting(Family::FileAttempt, Origin::Server, "open /x ENOENT");
             (attempt.marks.secret_file, attempt.marks.escape_path) = (secret_file, escape_path);
@@ -310,6 +323,7 @@ mod tests {
             Category::ScratchWrite,
             Category::IoUring,
             Category::Loopback,
+            Category::OwnSocket,
             Category::ReverseName,
             Category::Syscall,
         ] {

@@ -106,7 +106,9 @@ pub fn novelty_title(category: Category, sighting: &Sighting) -> String {
         Category::ForeignCode => format!("{who} loaded code that is not from its image: {raw}"),
         Category::Device => format!("{who} opened {raw}, which it never used"),
         Category::RawSocket => format!("{who} asked for a socket that servers do not use: {raw}"),
-        Category::UnixSocket => format!("{who} used a UNIX socket that is new: {raw}"),
+        Category::UnixSocket | Category::OwnSocket => {
+            format!("{who} used a UNIX socket that is new: {raw}")
+        }
         Category::DnsName => {
             format!("{who} asked DNS for {raw}, a name this workload never asked for")
         }

@@ -16,6 +16,8 @@ pub struct Socket {
     pub escape: bool,
     /// The kernel or a seccomp filter refused it.
     pub denied: bool,
+    /// It lies in a scratch place.
+    pub scratch: bool,
     /// There is nobody at the other end.
     pub unanswered: bool,
 }
@@ -122,6 +124,7 @@ pub fn kind(domain: u32, kind: u32, protocol: u32, result: i32) -> Socket {
         raw_socket: is_raw || is_odd_netlink || !is_used,
         escape: false,
         denied: is_refusal(result),
+        scratch: false,
         unanswered: false,
     }
 }
@@ -144,6 +147,7 @@ pub fn unix(call: u16, name: &str, result: i32) -> Socket {
         raw_socket: false,
         escape: verb == "connect" && is_commanding(name),
         denied: is_refusal(result),
+        scratch: path::marks(name, Access::Write).scratch,
         unanswered: matches!(-result, libc::ENOENT | libc::ENOTDIR | libc::ECONNREFUSED),
     }
 }

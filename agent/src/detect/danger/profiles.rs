@@ -201,6 +201,14 @@ pub(super) const UNIX_SOCKET: Profile = Profile {
     next_step: "Find out which service owns the socket and whether the server is meant to use it.",
 };
 
+pub(super) const OWN_SOCKET: Profile = Profile {
+    class: Class::Network,
+    danger: 1.9,
+    why: "processes of one container talk to each other this way",
+    techniques: &[],
+    next_step: "Find the process at the other end; look closer if the place is shared with another container.",
+};
+
 pub(super) const DNS_NAME: Profile = Profile {
     class: Class::Dns,
     danger: 6.0,

@@ -120,6 +120,7 @@ impl Observer {
             raw_socket: socket.raw_socket,
             escape_path: socket.escape,
             denied: socket.denied,
+            scratch: socket.scratch,
             unanswered: socket.unanswered,
             ..Marks::default()
         };
