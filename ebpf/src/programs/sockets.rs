@@ -7,7 +7,7 @@ use aya_ebpf::{
 };
 use picket_ebpf::{
     CALL_COMMANDS, CALL_CONNECTS, CALL_SENDS, CALL_SOCKET, NAME_KEY_BYTES, NameKey, SEEN_SOCKET,
-    Slot, SocketEvent, UNIX_PATH_BYTES, UnixEvent, kind,
+    Slot, SocketEvent, UNIX_PATH_BYTES, UnixEvent, kind, lost,
 };
 
 use super::{
@@ -45,6 +45,8 @@ const EINTR: i64 = 4;
 const EISCONN: i64 = 106;
 const EALREADY: i64 = 114;
 const EINPROGRESS: i64 = 115;
+/// `include/uapi/asm-generic/errno-base.h`.
+const EFAULT: i64 = 14;
 
 /// Bytes of a `sockaddr` before what the family defines.
 const FAMILY_BYTES: u64 = 2;
@@ -197,6 +199,10 @@ unsafe fn named(slot: Slot, number: u64, result: i64, name: u64, length: u64) {
         } else {
             // Abstract: any bytes, of which the first is NUL.
             if bpf_probe_read_user(to.cast(), length as u32, name as *const _) != 0 {
+                // Another thread has unmapped it meanwhile, unless it never was a name.
+                if result != -EFAULT {
+                    emit::count_loss(slot.row, lost::PATH_UNREADABLE);
+                }
                 return;
             }
             length as u32

@@ -137,6 +137,15 @@ unsafe fn added(thread: *mut Thread, caller: *const Caller) {
 /// Forgets the thread that had this id before.
 #[inline(always)]
 pub fn created(thread: u32) {
+    // SAFETY: map values, which live as long as the maps; nobody has this id now, so that nobody writes what it had.
+    unsafe {
+        if let Some(known) = THREAD.get_ptr_mut(&thread)
+            && let Some(caller) = CALLER.get_ptr_mut((*known).cpu)
+            && (*caller).thread == thread
+        {
+            (*caller).thread = 0;
+        }
+    }
     let _ = THREAD.remove(&thread);
 }
 
