@@ -71,7 +71,7 @@ impl Pipeline {
     }
 
     /// Containers whose end nobody reported.
-    fn end_what_is_gone(&mut self) {
+    pub(super) fn end_what_is_gone(&mut self) {
         let waiting = self.waiting.iter().filter(|(_, it)| it.ended.is_none());
         let waiting = waiting.map(|(id, it)| (*id, &it.counted.path));
         let watched = self.watched.iter().map(|(id, it)| (*id, &it.path));

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use picket_ebpf::lost;
 use tokio::sync::mpsc;
 
 use super::baselines::Baselines;
@@ -82,6 +83,8 @@ pub struct Pipeline {
     pub(super) events: BTreeMap<&'static str, u64>,
     pub(super) unattributed: u64,
     pub(super) suppressed: BTreeMap<&'static str, u64>,
+    /// Events the rings had no room for, when the last windows were closed.
+    ring_full: u64,
 }
 
 impl Pipeline {
@@ -106,6 +109,7 @@ impl Pipeline {
             events: BTreeMap::new(),
             unattributed: 0,
             suppressed: BTreeMap::new(),
+            ring_full: 0,
         }
     }
 
@@ -232,8 +236,16 @@ impl Pipeline {
         }
         self.parts.probe.windows_closed(end);
         self.tell_gap(end);
+        let mut ring_full = 0;
         for (reason, total) in self.parts.probe.losses() {
             self.parts.metrics.events_lost_set(reason, total);
+            if lost::NAMES.get(lost::RING_FULL as usize) == Some(&reason) {
+                ring_full = total;
+            }
+        }
+        // The end of a container may have been among what the rings had no room for; its row would never be free again.
+        if std::mem::replace(&mut self.ring_full, ring_full) < ring_full {
+            self.end_what_is_gone();
         }
         let skipped = self.parts.probe.recursion_misses();
         self.parts.metrics.events_lost_set("recursion", skipped);
