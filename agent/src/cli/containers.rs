@@ -83,6 +83,7 @@ fn lost(container: &ContainerView) -> String {
 
 fn state(container: &ContainerView) -> String {
     match container.state.as_str() {
+        _ if container.ended_ms > 0 => format!("ended {}", time(container.ended_ms)),
         "learning" => format!("learning {:.0}%", container.progress * 100.0),
         state => state.to_owned(),
     }
@@ -130,6 +131,18 @@ mod tests {
         );
         assert!(text.contains("2 (path_unreadable 1, quota 2)"), "{text}");
         assert!(!text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn one_that_ended_does_not_learn() {
+        let mut container = ContainerView {
+            state: "learning".to_owned(),
+            ended_ms: 1,
+            ..ContainerView::default()
+        };
+        assert!(state(&container).starts_with("ended 1970-"));
+        container.ended_ms = 0;
+        assert_eq!(state(&container), "learning 0%");
     }
 
     #[test]
