@@ -10,8 +10,9 @@ use super::{
 use crate::workload::selection;
 
 /// Accelerators of every maker whose nodes have names of their own.
-const DEVICES: [&str; 6] = [
+const DEVICES: [&str; 7] = [
     "/dev/nvidia*",
+    "/dev/nvidia-caps/*",
     "/dev/dri/*",
     "/dev/kfd",
     "/dev/accel*",
