@@ -364,7 +364,7 @@ fn following_shows_what_is_remembered_and_what_was_missed() {
     assert!(stderr(&output).contains("the agent ended the stream"));
     assert_eq!(
         questions.recv().unwrap(),
-        "/api/v1/events/stream?container=web&since_ms=0"
+        "/api/v1/events/stream?container=web&since_ms=0&without_learned_sequences=true"
     );
 }
 
