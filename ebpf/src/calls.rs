@@ -6,12 +6,16 @@ pub const CALLS: usize = 512;
 pub const CALL_COMPAT: usize = CALLS - 1;
 /// Cell of numbers beyond the table.
 pub const CALL_OTHER: usize = CALLS - 2;
+/// Cell of returns from a signal's handler, at which the kernel has put -1 in the place of the number.
+pub const CALL_SIGRETURN: usize = CALLS - 3;
 
 /// Cell of a system call number in a container's row.
 #[must_use]
 pub const fn cell(number: u64) -> usize {
-    if number < CALL_OTHER as u64 {
+    if number < CALL_SIGRETURN as u64 {
         number as usize
+    } else if number == u32::MAX as u64 {
+        CALL_SIGRETURN
     } else {
         CALL_OTHER
     }

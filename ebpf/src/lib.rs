@@ -123,7 +123,9 @@ mod tests {
     #[test]
     fn numbers_beyond_the_table_share_a_cell() {
         assert_eq!(cell(0), 0);
-        assert_eq!(cell(509), 509);
+        assert_eq!(cell(508), 508);
+        assert_eq!(cell(509), CALL_OTHER);
+        assert_eq!(cell(u64::from(u32::MAX)), CALL_SIGRETURN);
         assert_eq!(cell(510), CALL_OTHER);
         assert_eq!(cell(u64::MAX), CALL_OTHER);
     }

@@ -5,6 +5,10 @@ use std::borrow::Cow;
 /// The probe's counter cell for calls made through the 32-bit entry, whose numbers mean something else.
 const COMPAT: u16 = 511;
 
+/// The probe's counter cell for returns from a signal's handler: `rt_sigreturn` (arch/x86/kernel/signal_64.c) and arm64's
+/// `forget_syscall` leave -1 for the number.
+const SIGRETURN: u16 = 509;
+
 /// Makes `constant`, the lookup from number to constant name, of `libc`'s constants, so that every architecture gets its own.
 macro_rules! calls {
     (everywhere { $($common:ident)+ } x86_64 { $($x86:ident)+ } gnu_or_x86_64 { $($gnu:ident)+ }) => {
@@ -25,6 +29,9 @@ macro_rules! calls {
 pub fn name(call: u16) -> Cow<'static, str> {
     if call == COMPAT {
         return Cow::Borrowed("compat");
+    }
+    if call == SIGRETURN {
+        return Cow::Borrowed("rt_sigreturn");
     }
     constant(i64::from(call))
         .and_then(|constant| constant.strip_prefix("SYS_"))
@@ -253,6 +260,7 @@ mod tests {
     #[test]
     fn numbers_without_a_name_stay_distinct() {
         assert_eq!(name(511), "compat");
+        assert_eq!(name(509), "rt_sigreturn");
         assert_eq!(name(510), "syscall_510");
         assert_eq!(name(600), "syscall_600");
         assert_eq!(name(u16::MAX), "syscall_65535");

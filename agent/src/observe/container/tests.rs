@@ -429,11 +429,11 @@ fn only_a_bad_end_is_a_sighting() {
 fn where_a_program_comes_from_and_what_it_talks_to_are_marked() {
     let mut feed = Feed::served();
     let started = Action::Exec(Exec {
-        filename: "/work/run.sh".to_owned(),
-        interpreter: "/work/tool".to_owned(),
+        filename: "/job/run.sh".to_owned(),
+        interpreter: "/job/tool".to_owned(),
         script: true,
         cwd: "/work".to_owned(),
-        argv: vec!["/work/tool".to_owned(), "/work/run.sh".to_owned()],
+        argv: vec!["/job/tool".to_owned(), "/job/run.sh".to_owned()],
         parent: 10,
         place: Place {
             upper_layer: true,
@@ -447,9 +447,9 @@ fn where_a_program_comes_from_and_what_it_talks_to_are_marked() {
     assert!(sighting.marks.not_from_image && sighting.marks.socket_on_stdio);
     assert_eq!(
         sighting.fact.value,
-        "/work/tool (not in image) <- /usr/bin/python3.11"
+        "/job/tool (not in image) <- /usr/bin/python3.11"
     );
-    assert_eq!(sighting.process.script, "/work/run.sh");
+    assert_eq!(sighting.process.script, "/job/run.sh");
     assert_eq!(sighting.process.cwd, "/work");
 }
 
