@@ -87,10 +87,10 @@ fn marked(evidence: &Evidence, mark: &str) -> bool {
 }
 
 fn places(post: &mut Post) -> Result<()> {
-    let script = "mkdir /work; cp /bin/busybox /work/tool; cp /bin/busybox /scratch/tool; \
-                  /bin/uname; /work/tool uname; /scratch/tool uname";
+    let script = "mkdir /job; cp /bin/busybox /job/tool; cp /bin/busybox /scratch/tool; \
+                  /bin/uname; /job/tool uname; /scratch/tool uname";
     let container = post.shell("places", script)?;
-    let copied = post.program(&container, "exe", "/work/tool")?;
+    let copied = post.program(&container, "exe", "/job/tool")?;
     ensure!(marked(&copied, "not_from_image"), "{copied:?}");
     ensure!(copied.fact.contains("(not in image)"), "{copied:?}");
     let in_memory = post.program(&container, "exe", "/scratch/tool")?;
@@ -106,13 +106,10 @@ fn places(post: &mut Post) -> Result<()> {
 
 fn script(post: &mut Post) -> Result<()> {
     let script =
-        "mkdir -p /work/deep; cd /work/deep; printf '#!/bin/sh\nuname\n' >run; chmod +x run; ./run";
+        "mkdir -p /job/deep; cd /job/deep; printf '#!/bin/sh\nuname\n' >run; chmod +x run; ./run";
     let container = post.shell("script", script)?;
     let started = post.program(&container, "script", "./run")?;
-    ensure!(
-        started.json["process"]["cwd"] == "/work/deep",
-        "{started:?}"
-    );
+    ensure!(started.json["process"]["cwd"] == "/job/deep", "{started:?}");
     ensure!(
         started.json["process"]["exe"] == "/bin/busybox",
         "{started:?}"
@@ -121,7 +118,7 @@ fn script(post: &mut Post) -> Result<()> {
 }
 
 fn failed(post: &mut Post) -> Result<()> {
-    let script = "mkdir /work; cd /work; echo x >plain; ./plain; nosuchtool; env nosuchtool";
+    let script = "mkdir /job; cd /job; echo x >plain; ./plain; nosuchtool; env nosuchtool";
     let container = post.shell("failed", script)?;
     let attempt = |fact: &'static str| {
         post.agent
@@ -129,8 +126,8 @@ fn failed(post: &mut Post) -> Result<()> {
     };
     let missing = attempt("exec nosuchtool ENOENT")?;
     ensure!(missing.raw.contains("/nosuchtool: ENOENT"), "{missing:?}");
-    let refused = attempt("exec /work/plain EACCES")?;
-    ensure!(refused.raw == "/work/plain: EACCES", "{refused:?}");
+    let refused = attempt("exec /job/plain EACCES")?;
+    ensure!(refused.raw == "/job/plain: EACCES", "{refused:?}");
     // Every directory of PATH was tried, by two programs.
     post.agent.await_windows(2)?;
     let evidence = post.agent.evidence(&container.name)?;

@@ -432,7 +432,7 @@ fn where_a_program_comes_from_and_what_it_talks_to_are_marked() {
         filename: "/job/run.sh".to_owned(),
         interpreter: "/job/tool".to_owned(),
         script: true,
-        cwd: "/work".to_owned(),
+        cwd: "/job".to_owned(),
         argv: vec!["/job/tool".to_owned(), "/job/run.sh".to_owned()],
         parent: 10,
         place: Place {
@@ -450,7 +450,7 @@ fn where_a_program_comes_from_and_what_it_talks_to_are_marked() {
         "/job/tool (not in image) <- /usr/bin/python3.11"
     );
     assert_eq!(sighting.process.script, "/job/run.sh");
-    assert_eq!(sighting.process.cwd, "/work");
+    assert_eq!(sighting.process.cwd, "/job");
 }
 
 fn connected(peer: &str, errno: i32) -> Action {
