@@ -303,8 +303,16 @@ fn command_line(camp: &mut Camp) -> Result<()> {
 
 fn killed_agent_remembers(camp: &mut Camp) -> Result<()> {
     let name = &camp.learned.container.name;
-    let version =
-        |agent: &Agent| -> Result<Value> { Ok(agent.api("baselines")?[0]["version"].clone()) };
+    // The machine may run containers of others, which have baselines too.
+    let workload = camp.image.tag.split(':').next().unwrap_or_default();
+    let version = |agent: &Agent| -> Result<Value> {
+        let baselines = agent.api("baselines")?;
+        let own = baselines
+            .as_array()
+            .and_then(|all| all.iter().find(|it| it["workload"] == workload));
+        let own = own.with_context(|| format!("no baseline of {workload} in {baselines}"))?;
+        Ok(own["version"].clone())
+    };
     let before = version(&camp.agent)?;
     let answered: u64 = camp.traffic.iter().map(Load::answered).sum();
     camp.agent.kill()?;
