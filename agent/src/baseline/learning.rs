@@ -6,7 +6,7 @@
 //! the workload still surprises. Quiet time is counted in observed container-seconds: a stopped container or agent
 //! proves nothing.
 //!
-//! The short phases (start, load, stop) give little time but repeat: they mature after two complete passes.
+//! The short phases (start, load, warm-up, reload, stop) give little time but repeat: they mature after two complete passes.
 
 use super::exposure::Totals;
 use super::facts::cap;
@@ -198,7 +198,9 @@ impl Baseline {
         }
         match phase {
             Phase::Serve => self.lack_in_serve(family, settings),
-            Phase::Start | Phase::Load | Phase::Stop => self.lack_in_pass(phase, now_s),
+            Phase::Start | Phase::Load | Phase::WarmUp | Phase::Reload | Phase::Stop => {
+                self.lack_in_pass(phase, now_s)
+            }
         }
     }
 

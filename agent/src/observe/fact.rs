@@ -12,15 +12,26 @@ pub enum Phase {
     Start,
     /// Model files are being read, before the first request.
     Load,
+    /// The first requests, while the server still settles: code compiled or imported on first use, pools that grow.
+    WarmUp,
     /// Requests are being served, or the server waits for them.
     Serve,
+    /// The server reads model files again while it serves.
+    Reload,
     /// The main process is going down.
     Stop,
 }
 
 impl Phase {
     /// All phases in the order of a container's life.
-    pub const ALL: [Self; 4] = [Self::Start, Self::Load, Self::Serve, Self::Stop];
+    pub const ALL: [Self; 6] = [
+        Self::Start,
+        Self::Load,
+        Self::WarmUp,
+        Self::Serve,
+        Self::Reload,
+        Self::Stop,
+    ];
 
     /// The phase's name in files, metrics and findings.
     #[must_use]
@@ -28,7 +39,9 @@ impl Phase {
         match self {
             Self::Start => "start",
             Self::Load => "load",
+            Self::WarmUp => "warmup",
             Self::Serve => "serve",
+            Self::Reload => "reload",
             Self::Stop => "stop",
         }
     }
