@@ -4,14 +4,18 @@
 
 pub mod allow;
 pub mod budget;
+pub mod claim;
 pub mod danger;
 pub mod detector;
 pub mod evidence;
 pub mod finding;
+pub mod loss;
 pub mod mixture;
 pub mod never_learn;
 pub mod news;
 pub mod novelty;
+pub mod outcome;
 pub mod rates;
 pub mod technique;
+pub mod verdict;
 pub mod wording;

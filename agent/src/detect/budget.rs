@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::finding::{Class, Severity};
 use crate::observe::fact::Origin;
 
@@ -60,7 +62,7 @@ const FLOOD: f64 = 100.0;
 /// allowance of its own, one finding per class, severity and day.
 const OPERATOR_PER_DAY: f64 = 1.0;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Lane {
     Low,
     Medium,
@@ -68,16 +70,17 @@ enum Lane {
     Paging(Class),
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Bucket {
     tokens: f64,
     filled_s: i64,
 }
 
 /// Budget of one container.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Budget {
     per_month: f64,
+    #[serde(with = "lanes")]
     buckets: BTreeMap<Lane, Bucket>,
     reported: BTreeMap<u64, i64>,
 }
@@ -91,6 +94,12 @@ impl Budget {
             buckets: BTreeMap::new(),
             reported: BTreeMap::new(),
         }
+    }
+
+    /// Findings per month.
+    #[must_use]
+    pub fn per_month(&self) -> f64 {
+        self.per_month
     }
 
     /// Whether a fact (by its hash) was reported within the last hour.
@@ -146,6 +155,30 @@ impl Budget {
                 self.reported.remove(&fact);
             }
         }
+    }
+}
+
+/// JSON has no maps with structured keys: the lanes are written as a list of pairs, in order.
+mod lanes {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{Bucket, Lane};
+
+    pub(super) fn serialize<S: Serializer>(
+        map: &BTreeMap<Lane, Bucket>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(
+        from: D,
+    ) -> Result<BTreeMap<Lane, Bucket>, D::Error> {
+        Ok(Vec::<(Lane, Bucket)>::deserialize(from)?
+            .into_iter()
+            .collect())
     }
 }
 

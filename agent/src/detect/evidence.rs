@@ -4,8 +4,10 @@
 //! one window every few seconds allows. Evidence that accumulates can: the expected time between false alarms at
 //! threshold A is at least A windows, as long as the e-values are valid.
 
+use serde::{Deserialize, Serialize};
+
 /// Accumulated evidence of one container and phase.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// ln(M + 1), so that the start, M = 0, is representable.
     ln_one_more: f64,

@@ -96,6 +96,14 @@ pub enum Method {
     Novelty,
     /// The multivariate rate model.
     Rates,
+    /// Sequences of system calls.
+    Sequence,
+    /// Bytes to and from a peer.
+    Volume,
+    /// When things happen: regularity, bursts, activity without requests, drift.
+    Time,
+    /// The order of things that are ordinary one by one.
+    Order,
     /// Events were lost, so that what happened meanwhile was not judged.
     Loss,
 }
@@ -108,6 +116,10 @@ impl Method {
             Self::NeverLearnable => "never_learnable",
             Self::Novelty => "novelty",
             Self::Rates => "rates",
+            Self::Sequence => "sequence",
+            Self::Volume => "volume",
+            Self::Time => "time",
+            Self::Order => "order",
             Self::Loss => "loss",
         }
     }

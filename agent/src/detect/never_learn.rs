@@ -2,9 +2,32 @@
 
 use std::collections::BTreeSet;
 
-use super::finding::{Class, Severity};
+use super::claim::Claim;
+use super::danger::begins_at;
+use super::finding::{Class, Method, Severity};
 use super::technique::{self as t, Known};
+use super::wording;
 use crate::observe::fact::{Family, Origin, Sighting};
+
+/// The claim that a never-learnable fact was seen.
+#[must_use]
+pub fn claim(kind: Kind, sighting: &Sighting) -> Claim {
+    let profile = kind.profile(sighting);
+    Claim {
+        danger: (begins_at(profile.severity), profile.why.to_owned()),
+        fixed: Some(profile.severity),
+        title: wording::never_learn_title(kind, sighting),
+        observed: wording::observed(sighting),
+        expected: format!(
+            "never, whatever was learned, unless the operator allows it ({}): {}",
+            kind.name(),
+            profile.why
+        ),
+        techniques: profile.techniques,
+        next_step: profile.next_step,
+        ..Claim::about(sighting, Method::NeverLearnable, profile.class)
+    }
+}
 
 /// Kind of never-learnable fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

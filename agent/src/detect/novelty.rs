@@ -1,10 +1,12 @@
-//! How much a fact counts that a matured baseline does not hold: surprise plus danger, in nats.
+//! How much a fact counts that a matured baseline does not hold.
 
+use super::claim::Claim;
 use super::danger::{Category, ceiling};
-use super::finding::Contribution;
+use super::finding::{Contribution, Method};
+use super::wording;
 use crate::baseline::model::Baseline;
 use crate::baseline::quantity::counted;
-use crate::observe::fact::{Fact, Phase};
+use crate::observe::fact::{Fact, Phase, Sighting};
 
 /// Most that surprise adds.
 pub(super) const MOST_SURPRISE: f64 = 3.0;
@@ -12,60 +14,45 @@ pub(super) const MOST_SURPRISE: f64 = 3.0;
 /// What a fact loses that the workload is known to do in another phase of its life.
 const KNOWN_ELSEWHERE: f64 = -2.0;
 
-/// The score of a novelty with its parts.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Assessment {
-    /// Sum of the contributions, nats.
-    pub score: f64,
-    /// Its parts.
-    pub contributions: Vec<Contribution>,
-}
-
-/// Scores a fact that is not known in `phase`; `elsewhere` is another phase that knows it.
+/// The claim that a sighting's fact is not known in its phase; `elsewhere` is another phase that knows it.
 #[must_use]
-pub fn assess(
+pub fn claim(
     baseline: &Baseline,
-    phase: Phase,
-    fact: &Fact,
+    sighting: &Sighting,
     category: Category,
     elsewhere: Option<Phase>,
-) -> Assessment {
+) -> Claim {
+    let (phase, fact) = (sighting.phase, &sighting.fact);
     let quiet = quiet_windows(baseline, phase, fact);
     let profile = category.profile();
-    let mut contributions = vec![
-        Contribution {
-            name: "danger".to_owned(),
-            value: profile.danger,
-            reason: profile.why.to_owned(),
-        },
-        Contribution {
-            name: "surprise".to_owned(),
-            value: surprise(quiet),
-            reason: format!(
+    let most = ceiling(category, fact.origin);
+    Claim {
+        danger: (profile.danger, profile.why.to_owned()),
+        false_per_month: (
+            (-surprise(quiet)).exp(),
+            format!(
                 "nothing new of its kind in the last {}",
                 counted(quiet as u64, "window")
             ),
-        },
-    ];
-    if let Some(other) = elsewhere {
-        contributions.push(Contribution {
-            name: "known_elsewhere".to_owned(),
-            value: KNOWN_ELSEWHERE,
-            reason: format!("the workload does this in its {} phase", other.name()),
-        });
-    }
-    let sum: f64 = contributions.iter().map(|c| c.value).sum();
-    let most = ceiling(category, fact.origin);
-    if sum > most {
-        contributions.push(Contribution {
-            name: "operator".to_owned(),
-            value: most - sum,
-            reason: "it came through the container runtime, as an operator's exec does".to_owned(),
-        });
-    }
-    Assessment {
-        score: sum.min(most),
-        contributions,
+        ),
+        adjustments: elsewhere
+            .map(|other| Contribution {
+                name: "known_elsewhere".to_owned(),
+                value: KNOWN_ELSEWHERE,
+                reason: format!("the workload does this in its {} phase", other.name()),
+            })
+            .into_iter()
+            .collect(),
+        most: most.is_finite().then(|| {
+            let why = "it came through the container runtime, as an operator's exec does";
+            (most, why.to_owned())
+        }),
+        title: wording::novelty_title(category, sighting),
+        observed: wording::observed(sighting),
+        expected: wording::novelty_expected(baseline, phase, fact.family, elsewhere),
+        techniques: profile.techniques,
+        next_step: profile.next_step,
+        ..Claim::about(sighting, Method::Novelty, profile.class)
     }
 }
 
@@ -118,23 +105,18 @@ mod tests {
     }
 
     fn score(baseline: &Baseline, category: Category, elsewhere: Option<Phase>) -> f64 {
-        let fact = sight(Family::Executable, "/bin/x <- /bin/y").0.fact;
-        assess(baseline, Phase::Serve, &fact, category, elsewhere).score
+        let sighting = sight(Family::Executable, "/bin/x <- /bin/y").0;
+        claim(baseline, &sighting, category, elsewhere).score().0
     }
 
     #[test]
     fn the_score_is_the_sum_of_its_parts_and_grows_with_quiet() {
-        let fact = sight(Family::Executable, "/bin/x <- /bin/y").0.fact;
-        for windows in [0, 1, 50, 100_000] {
-            let all = assess(
-                &observed(windows.min(500), false),
-                Phase::Serve,
-                &fact,
-                Category::Shell,
-                None,
-            );
-            let sum: f64 = all.contributions.iter().map(|c| c.value).sum();
-            assert!((all.score - sum).abs() < 1e-9);
+        let sighting = sight(Family::Executable, "/bin/x <- /bin/y").0;
+        for windows in [0, 1, 50, 500] {
+            let old = observed(windows, false);
+            let (score, parts) = claim(&old, &sighting, Category::Shell, None).score();
+            let sum: f64 = parts.iter().map(|part| part.value).sum();
+            assert!((score - sum).abs() < 1e-9);
         }
         let by_quiet = [1, 10, 100].map(|n| score(&observed(n, false), Category::Shell, None));
         assert!(by_quiet.is_sorted_by(|a, b| a < b), "{by_quiet:?}");
@@ -175,10 +157,10 @@ mod tests {
         let new = score(&old, Category::Executable, None);
         let known = score(&old, Category::Executable, Some(Phase::Start));
         assert!((new - known - 2.0).abs() < 1e-9);
-        let mut fact = sight(Family::Executable, "/bin/x <- /bin/y").0.fact;
-        fact.origin = Origin::Runtime;
-        let operator = assess(&old, Phase::Serve, &fact, Category::Shell, None);
-        assert_eq!(severity(operator.score), Some(Severity::Low));
-        assert!(operator.contributions.iter().any(|c| c.name == "operator"));
+        let mut sighting = sight(Family::Executable, "/bin/x <- /bin/y").0;
+        sighting.fact.origin = Origin::Runtime;
+        let (score, parts) = claim(&old, &sighting, Category::Shell, None).score();
+        assert_eq!(severity(score), Some(Severity::Low));
+        assert!(parts.iter().any(|part| part.name == "limit"));
     }
 }

@@ -3,6 +3,9 @@
 //! One half of the sampled rows (by hash) fits a mixture, the other half calibrates how far from it ordinary windows
 //! come. Rows that fitted a model look closer to it than new ones do, so they cannot calibrate it.
 
+pub mod layer;
+mod models;
+
 use ndarray::{Array1, Array2};
 
 use super::evidence::conformal_p;

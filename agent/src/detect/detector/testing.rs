@@ -1,11 +1,12 @@
 //! Sightings and workloads for tests.
 
-use super::{Detector, Outcome, Settings};
+use super::{Detector, Settings};
 use crate::baseline::key::Key;
 use crate::baseline::learning::{LearningSettings, State};
 use crate::baseline::model::Baseline;
 use crate::detect::allow::Allow;
 use crate::detect::never_learn::NeverLearn;
+use crate::detect::outcome::Outcome;
 use crate::detect::rates::noise::Noise;
 use crate::observe::event::{CgroupId, Moment};
 use crate::observe::fact::{Fact, Family, Marks, Origin, Phase, ProcessInfo, Sighting};

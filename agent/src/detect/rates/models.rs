@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::{MIN_ROWS, RateModel};
 use crate::baseline::model::Baseline;
-use crate::detect::rates::{MIN_ROWS, RateModel};
 use crate::observe::event::Moment;
 use crate::observe::fact::Phase;
 
