@@ -141,8 +141,7 @@ impl Pipeline {
                 );
                 view.pending.extend(
                     family
-                        .pending
-                        .iter()
+                        .waiting()
                         .map(|(fact, seen)| fact_view(*phase, fact, seen)),
                 );
             }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::observe::fact::{Fact, Family};
+use super::decision::Decision;
+use super::hash::hash64;
+use crate::observe::fact::{Fact, Family, Phase};
 
 /// Replicas remembered for one fact; more only raise confidence that is high already.
 const REPLICAS_PER_FACT: usize = 8;
@@ -21,6 +23,12 @@ pub struct Seen {
     /// When a finding about it was last reported, Unix seconds; only for facts that wait for approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reported_s: Option<i64>,
+    /// What makes it dangerous, in a word, where it was learned all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub danger: Option<String>,
+    /// The operator's word that it is normal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Decision>,
 }
 
 impl Seen {
@@ -29,7 +37,7 @@ impl Seen {
             replicas: BTreeMap::from([(replica, 1)]),
             first_s: now_s,
             last_s: now_s,
-            reported_s: None,
+            ..Self::default()
         }
     }
 
@@ -58,7 +66,21 @@ impl Seen {
         self.first_s = self.first_s.min(other.first_s);
         self.last_s = self.last_s.max(other.last_s);
         self.reported_s = self.reported_s.max(other.reported_s);
+        self.danger = self.danger.take().max(other.danger.clone());
+        self.approved = self.approved.take().max(other.approved.clone());
     }
+}
+
+/// Name of a fact of a phase in the API and on the command line: 16 hex digits.
+#[must_use]
+pub fn fact_id(phase: Phase, fact: &Fact) -> String {
+    let parts = [
+        phase.name(),
+        fact.family.name(),
+        fact.origin.name(),
+        &fact.value,
+    ];
+    format!("{:016x}", hash64(&parts.map(str::as_bytes)))
 }
 
 /// Keeps the `keep` smallest keys. Which keys stay depends on the keys alone, so it commutes with merging.
@@ -102,6 +124,35 @@ impl FactSet {
         }
         self.facts.insert(fact.clone(), Seen::once(replica, now_s));
         Learned::New
+    }
+
+    /// Takes a fact over with what is known of it; false when there is no room for one that is not held.
+    pub(super) fn put(&mut self, fact: &Fact, seen: Seen, cap: usize) -> bool {
+        if let Some(mine) = self.facts.get_mut(fact) {
+            mine.merge(&seen);
+        } else if self.facts.len() < cap {
+            self.facts.insert(fact.clone(), seen);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Notes the operator's approval of a held fact; true when it is the first.
+    pub(super) fn approve(&mut self, fact: &Fact, decision: &Decision) -> bool {
+        let Some(seen) = self.facts.get_mut(fact) else {
+            return false;
+        };
+        let first = seen.approved.is_none();
+        seen.approved = seen.approved.take().max(Some(decision.clone()));
+        first
+    }
+
+    /// Notes that a held fact is dangerous, and why in a word.
+    pub(super) fn set_danger(&mut self, fact: &Fact, danger: &str) {
+        if let Some(seen) = self.facts.get_mut(fact) {
+            seen.danger = seen.danger.take().max(Some(danger.to_owned()));
+        }
     }
 
     /// What is known about a fact.

@@ -118,7 +118,7 @@ impl Baseline {
     /// The overall state.
     #[must_use]
     pub fn state(&self) -> State {
-        if self.frozen {
+        if self.is_frozen() {
             return State::Frozen;
         }
         let active = |family: &Family| self.judges(Phase::Serve, *family);
@@ -131,7 +131,7 @@ impl Baseline {
 
     /// Lets every family mature whose evidence suffices. To be called after each window. A matured family stays so.
     pub fn mature(&mut self, settings: LearningSettings, now_s: i64) {
-        if self.frozen {
+        if self.is_frozen() {
             return;
         }
         for phase in Phase::ALL {
@@ -169,7 +169,7 @@ impl Baseline {
                     fraction: lack.as_ref().map_or(1.0, |lack| lack.fraction),
                     reason: lack.map(|lack| lack.reason).unwrap_or_default(),
                     facts: learned.map_or(0, |f| f.facts.len()),
-                    pending: learned.map_or(0, |f| f.pending.len()),
+                    pending: learned.map_or(0, |f| f.waiting().count()),
                 });
             }
         }

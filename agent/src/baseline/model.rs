@@ -1,9 +1,11 @@
 //! The baseline of one workload: learned facts and feature rows per phase, with their exposure.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::decision::{Decision, Freezing};
 use super::exposure::{Clock, Exposure, Share, Totals, merge_clocks};
 use super::facts::{FactSet, Learned, Seen, cap, truncate};
 use super::hash::{hash64, sha256_hex};
@@ -64,6 +66,29 @@ impl FamilyBaseline {
         &self.last_new
     }
 
+    /// Pending facts that nothing has made normal since.
+    pub fn waiting(&self) -> impl Iterator<Item = (&Fact, &Seen)> {
+        let learned = |fact: &Fact| self.facts.get(fact).is_some();
+        self.pending.iter().filter(move |(fact, _)| !learned(fact))
+    }
+
+    /// Facts learned although they are dangerous, which the operator has not confirmed.
+    pub fn suspect(&self) -> impl Iterator<Item = (&Fact, &Seen)> {
+        let suspect = |seen: &Seen| seen.danger.is_some() && seen.approved.is_none();
+        self.facts.iter().filter(move |(_, seen)| suspect(seen))
+    }
+
+    /// Makes a fact normal; true when it had not been approved before, `None` when there is no room for it.
+    pub(super) fn approve(&mut self, fact: &Fact, decision: &Decision) -> Option<bool> {
+        if self.facts.get(fact).is_none() {
+            let seen = self.pending.get(fact).cloned().unwrap_or_default();
+            if !self.facts.put(fact, seen, cap(fact.family)) {
+                return None;
+            }
+        }
+        Some(self.facts.approve(fact, decision))
+    }
+
     fn merge(&mut self, family: Family, other: &Self) {
         self.facts.merge(&other.facts, cap(family));
         self.pending.merge(&other.pending, PENDING);
@@ -117,8 +142,18 @@ pub struct Baseline {
     pub key: Key,
     /// When it was begun, Unix seconds.
     pub created_s: i64,
-    /// The operator ended learning: every family judges, whatever its evidence.
-    pub frozen: bool,
+    /// Grows by one with every reset. What was learned in an earlier epoch counts for nothing in a later one.
+    #[serde(default)]
+    pub epoch: u64,
+    /// The reset that began this epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset: Option<Decision>,
+    /// What the version had come to when this epoch began.
+    #[serde(default)]
+    pub(super) version_before: u64,
+    /// The operator's last word on whether it learns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freezing: Option<Freezing>,
     /// Learned state per phase.
     pub phases: BTreeMap<Phase, PhaseBaseline>,
 }
@@ -130,7 +165,10 @@ impl Baseline {
         Self {
             key,
             created_s: now_s,
-            frozen: false,
+            epoch: 0,
+            reset: None,
+            version_before: 0,
+            freezing: None,
             phases: BTreeMap::new(),
         }
     }
@@ -156,9 +194,19 @@ impl Baseline {
     /// order gives the same version.
     #[must_use]
     pub fn version(&self) -> u64 {
-        let families = self.phases.values().flat_map(|p| p.families.values());
-        let learned = families.map(|f| f.facts.len() as u64 + u64::from(f.is_active()));
-        learned.sum::<u64>() + u64::from(self.frozen)
+        let learned = self
+            .families()
+            .map(|(_, f)| f.facts.len() as u64 + u64::from(f.is_active()));
+        let learned = learned.sum::<u64>() + u64::from(self.is_frozen());
+        self.version_before.saturating_add(learned)
+    }
+
+    /// Every family that holds something, with its phase, in order.
+    pub fn families(&self) -> impl Iterator<Item = (Phase, &FamilyBaseline)> {
+        self.phases.iter().flat_map(|(phase, learned)| {
+            let families = learned.families.values();
+            families.map(move |family| (*phase, family))
+        })
     }
 
     /// Learned state of a family in a phase, when there is any.
@@ -170,7 +218,7 @@ impl Baseline {
     /// Whether facts of this family and phase are judged rather than learned.
     #[must_use]
     pub fn judges(&self, phase: Phase, family: Family) -> bool {
-        self.frozen
+        self.is_frozen()
             || self
                 .family(phase, family)
                 .is_some_and(FamilyBaseline::is_active)
@@ -232,6 +280,17 @@ impl Baseline {
         }
     }
 
+    /// Notes that a learned fact is dangerous, and why in a word; the operator is asked to confirm it.
+    pub fn set_danger(&mut self, phase: Phase, fact: &Fact, danger: &str) {
+        if let Some(family) = self
+            .phases
+            .get_mut(&phase)
+            .and_then(|p| p.families.get_mut(&fact.family))
+        {
+            family.facts.set_danger(fact, danger);
+        }
+    }
+
     /// Adds the exposure of one window.
     pub fn add_window(&mut self, phase: Phase, replica: &str, window: Share, now_s: i64) {
         let replica = hash64(&[replica.as_bytes()]);
@@ -256,7 +315,8 @@ impl Baseline {
             })
     }
 
-    /// Joins with the baseline of another agent or replica set.
+    /// Joins with the baseline of another agent or replica set. Where one was reset more often than the other, the other
+    /// is what was to be forgotten.
     ///
     /// # Errors
     /// When the other one belongs to another workload; nothing is changed then.
@@ -268,8 +328,18 @@ impl Baseline {
                 theirs: name(&other.key),
             });
         }
+        match self.epoch.cmp(&other.epoch) {
+            Ordering::Greater => return Ok(()),
+            Ordering::Less => {
+                self.clone_from(other);
+                return Ok(());
+            }
+            Ordering::Equal => {}
+        }
         self.created_s = self.created_s.min(other.created_s);
-        self.frozen |= other.frozen;
+        self.reset = self.reset.take().max(other.reset.clone());
+        self.version_before = self.version_before.max(other.version_before);
+        self.freezing = self.freezing.take().max(other.freezing.clone());
         for (phase, theirs) in &other.phases {
             self.phases.entry(*phase).or_default().merge(theirs);
         }

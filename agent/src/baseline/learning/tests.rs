@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
+use crate::baseline::decision::Decision;
 use crate::baseline::exposure::Share;
 use crate::baseline::key::Key;
 use crate::observe::fact::{Fact, Origin};
@@ -158,7 +159,7 @@ fn a_stop_that_is_going_on_is_not_a_pass() {
 #[test]
 fn frozen_judges_at_once() {
     let mut base = baseline();
-    base.frozen = true;
+    base.set_frozen(true, Decision::default());
     assert_eq!(base.state(), State::Frozen);
     assert!(base.judges(Phase::Start, Family::Endpoint));
     assert!(

@@ -8,6 +8,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::baseline::decision::Approved;
 use crate::observe::event::Moment;
 use crate::observe::fact::Origin;
 
@@ -87,6 +88,10 @@ enum Step {
     Pending(Phase, Family, u8, u8, i64),
     Window(Phase, u8, u64, i64),
     Row(Phase, u8, u64, i32),
+    Danger(Phase, Family, u8),
+    Approve(i64),
+    Freeze(bool, i64),
+    Reset(i64),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -94,14 +99,22 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let family = prop::sample::select(Family::ALL.to_vec());
     let learn = (phase.clone(), family.clone(), 0_u8..90, 0_u8..5, 0_i64..100)
         .prop_map(|(p, f, v, r, s)| Step::Learn(p, f, v, r, s));
-    let pending = (phase.clone(), family, 0_u8..9, 0_u8..5, 0_i64..100)
+    let pending = (phase.clone(), family.clone(), 0_u8..9, 0_u8..5, 0_i64..100)
         .prop_map(|(p, f, v, r, s)| Step::Pending(p, f, v, r, s));
+    let danger =
+        (phase.clone(), family.clone(), 0_u8..90).prop_map(|(p, f, v)| Step::Danger(p, f, v));
+    let approve = (0_i64..100).prop_map(Step::Approve);
+    let freeze = (any::<bool>(), 0_i64..100).prop_map(|(on, s)| Step::Freeze(on, s));
+    let reset = (0_i64..100).prop_map(Step::Reset);
     let window = (phase.clone(), 0_u8..5, 0_u64..9000, 0_i64..100)
         .prop_map(|(p, r, ms, s)| Step::Window(p, r, ms, s));
     let row =
         (phase, 0_u8..5, 0_u64..100, -99..99_i32).prop_map(|(p, r, e, v)| Step::Row(p, r, e, v));
     prop::collection::vec(
-        prop_oneof![4 => learn, 1 => pending, 2 => window, 2 => row],
+        prop_oneof![
+            40 => learn, 10 => pending, 20 => window, 20 => row,
+            5 => danger, 2 => approve, 1 => freeze, 1 => reset,
+        ],
         0..120,
     )
 }
@@ -118,6 +131,13 @@ fn built(steps: Vec<Step>) -> Baseline {
                 base.set_pending(p, &fact, &r.to_string(), s);
                 base.set_reported(p, &fact, s);
             }
+            Step::Danger(p, f, v) => base.set_danger(p, &fact(f, &v.to_string()), "shell"),
+            Step::Approve(s) => {
+                let word = Decision::new(s, "ops", "");
+                base.approve(&Approved::AllPending, &word).unwrap();
+            }
+            Step::Freeze(on, s) => base.set_frozen(on, Decision::new(s, "ops", "")),
+            Step::Reset(s) => base = base.reset(Decision::new(s, "ops", "")),
             Step::Window(p, r, ms, s) => {
                 let share = Share {
                     ms,

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::testing::{Bench, CONTAINER, Sight, settings, sight};
 use super::*;
+use crate::baseline::decision::Decision;
 use crate::detect::finding::{Class, Method, Severity};
 use crate::detect::never_learn::Kind;
 use crate::observe::event::Moment;
@@ -149,7 +150,7 @@ fn news_is_what_the_baseline_did_not_hold() {
     assert_eq!(news(&mut bench, surplus()), Some(News::Refused));
     assert_eq!(news(&mut bench, surplus()), Some(News::Refused));
 
-    bench.baseline.frozen = true;
+    bench.baseline.set_frozen(true, Decision::default());
     assert_eq!(news(&mut bench, read("/etc/hosts")), None);
     // A read is no finding, and so does not wait for approval.
     assert_eq!(news(&mut bench, read("/etc/passwd")), Some(News::New));
@@ -315,7 +316,7 @@ fn scores_are_there_for_the_metrics() {
 #[test]
 fn a_frozen_baseline_judges_at_once_and_never_changes() {
     let mut bench = Bench::new();
-    bench.baseline.frozen = true;
+    bench.baseline.set_frozen(true, Decision::default());
     let before = bench.baseline.version();
     assert!(bench.see(shell()).finding.is_some());
     bench.quiet(50);
@@ -442,7 +443,7 @@ proptest! {
         for sight in &sights {
             bench.see(Sight(sight.0.clone()));
         }
-        bench.baseline.frozen = true;
+        bench.baseline.set_frozen(true, Decision::default());
         for sight in sights {
             prop_assert_eq!(bench.see(sight), Outcome::default());
         }

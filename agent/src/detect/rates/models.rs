@@ -33,7 +33,7 @@ pub(super) struct Row<'a> {
 impl Models {
     /// Offers a row to the baseline's sample. Frozen baselines learn nothing.
     pub(super) fn learn(&mut self, baseline: &mut Baseline, phase: Phase, row: &Row<'_>) {
-        if baseline.frozen {
+        if baseline.is_frozen() {
             return;
         }
         let here = baseline.phases.entry(phase).or_default();
