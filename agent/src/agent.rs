@@ -30,16 +30,12 @@ use self::health::Health;
 use self::inventory::Existing;
 use self::pipeline::{Parts, Pipeline};
 use self::report::Reporter;
-use crate::baseline::learning::LearningSettings;
-use crate::config::{Config, FindingsLog, Loaded, NeverLearn as NeverLearnChoice, Syscalls};
-use crate::detect::allow::Allow;
-use crate::detect::detector::{Detector, Settings as DetectSettings};
-use crate::detect::never_learn::NeverLearn;
+use crate::config::{Config, FindingsLog, Loaded, Syscalls};
+use crate::engine::{Engine, Settings as EngineSettings};
 use crate::export::api::state::ApiState;
 use crate::export::http;
 use crate::export::log::{FindingLog, Target};
 use crate::export::metrics::{BuildInfo, Metrics};
-use crate::observe::{features, syscall};
 use crate::probe::pin::{PinError, Pins};
 use crate::probe::{Probe, Settings as ProbeSettings};
 use crate::workload::container::Container;
@@ -78,7 +74,8 @@ pub fn run(loaded: Loaded) -> Result<ExitCode> {
     let config = loaded.config;
     tracing::info!(version = BUILD.version, revision = BUILD.revision, config = %loaded.sha256, "Picket starts.");
     let hierarchy = Hierarchy::find()?;
-    let detector = detector(&config)?;
+    let judged_by = EngineSettings::from(&config);
+    judged_by.check()?;
     let selection = Selection::compile(&config.watch)?;
     let (pins, unpinned) = pins(&config)?;
     let settings = ProbeSettings {
@@ -105,7 +102,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode> {
         .context("the asynchronous runtime could not be started")?;
     let begin = Begin {
         hierarchy,
-        detector,
+        judged_by,
         selection,
         probe,
         resolver,
@@ -121,7 +118,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode> {
 /// What was made while the agent still had its capabilities.
 struct Begin {
     hierarchy: Hierarchy,
-    detector: Detector,
+    judged_by: EngineSettings,
     selection: Selection,
     probe: Probe,
     resolver: Arc<Resolver>,
@@ -145,7 +142,7 @@ fn pins(config: &Config) -> Result<(Option<Pins>, Option<String>)> {
 async fn watch(config: Config, begin: Begin) -> Result<()> {
     let Begin {
         hierarchy,
-        detector,
+        judged_by,
         selection,
         probe,
         resolver,
@@ -173,6 +170,7 @@ async fn watch(config: Config, begin: Begin) -> Result<()> {
     for _ in 0..set_aside {
         metrics.baseline_set_aside();
     }
+    let engine = Engine::new(&judged_by, clock::time().boot_ms, baselines)?;
     let log = findings_log(&config, &metrics)?;
     let reporter = Reporter::new(health.host(), log, Arc::clone(&metrics), Arc::clone(&api));
     let attention = attention(&probe)?;
@@ -182,10 +180,9 @@ async fn watch(config: Config, begin: Begin) -> Result<()> {
         hierarchy,
         resolver,
         selection,
-        baselines,
+        engine,
         devices: config.devices.as_slice().into(),
-        detector,
-        learning: learning(&config),
+        learning: judged_by.learning(),
         reporter,
         metrics,
     };
@@ -295,29 +292,6 @@ fn attention(probe: &Probe) -> Result<[AsyncFd<OwnedFd>; 2]> {
         unsafe { AsyncFd::register_with_interest(own, Interest::READABLE) }.context(UNWAITABLE)
     };
     Ok([watch(alerts)?, watch(events)?])
-}
-
-fn learning(config: &Config) -> LearningSettings {
-    LearningSettings {
-        min_duration_s: config.learning.min_duration.as_secs(),
-        min_requests: config.learning.min_requests,
-    }
-}
-
-fn detector(config: &Config) -> Result<Detector> {
-    let never_learn = match &config.never_learn {
-        NeverLearnChoice::Builtin => NeverLearn::Builtin,
-        NeverLearnChoice::None => NeverLearn::None,
-        NeverLearnChoice::Names(names) => NeverLearn::only(names)?,
-    };
-    Ok(Detector::new(DetectSettings {
-        learning: learning(config),
-        findings_per_month: config.budget.findings_per_container_month,
-        never_learn,
-        allow: Allow::parse(&config.allow)?,
-        feature_names: &features::NAMES,
-        is_common_syscall: syscall::is_common_runtime,
-    }))
 }
 
 fn findings_log(config: &Config, metrics: &Arc<Metrics>) -> Result<Option<FindingLog>> {

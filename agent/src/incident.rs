@@ -182,6 +182,23 @@ impl Incidents {
         id
     }
 
+    /// The container's incident that still grows.
+    #[must_use]
+    pub fn open_of(&self, cgroup: CgroupId) -> Option<&Incident> {
+        self.incidents
+            .iter()
+            .rev()
+            .find(|incident| incident.cgroup == cgroup && incident.status == Status::Open)
+    }
+
+    /// Takes up an incident as another store left it.
+    pub fn resume(&mut self, incident: Incident) {
+        if self.incidents.len() >= CAPACITY {
+            self.drop_one();
+        }
+        self.incidents.push_back(incident);
+    }
+
     /// Closes incidents that have been quiet long enough.
     pub fn close_quiet(&mut self, now_ms: i64) {
         for incident in &mut self.incidents {

@@ -7,7 +7,8 @@
 //! agent    probe -> workload -> observe -> baseline/detect -> incident -> export
 //! ```
 //!
-//! `observe`, `baseline`, `detect` and `incident` are the pure core: no I/O, no clock, no async, no globals.
+//! `observe`, `baseline`, `detect` and `incident` are the pure core: no I/O, no clock, no async, no globals. `engine` is
+//! that core in one piece; `record` writes down what it takes, and feeds it back.
 
 pub mod agent;
 pub mod baseline;
@@ -15,6 +16,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod detect;
+pub mod engine;
 pub mod export;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::baseline::file;
 use crate::baseline::key::Key;
 use crate::baseline::model::Baseline;
+use crate::engine::Store;
 
 /// How long a change may stay unsaved. A crash loses at most this much learning.
 const SAVE_PERIOD: Duration = Duration::from_secs(10);
@@ -58,18 +59,14 @@ impl Baselines {
         (loaded, set_aside.len())
     }
 
-    /// The baseline of `key`: the one held, else the one on disk, else an empty one. It counts as changed.
-    pub fn of(&mut self, key: &Key, now_s: i64) -> &mut Baseline {
+    /// Counts a baseline as used and changed, and makes room for it where it is not held.
+    fn use_now(&mut self, key: &Key) {
         self.asked += 1;
         self.used.insert(key.clone(), self.asked);
         self.changed.insert(key.clone());
         if !self.held.contains_key(key) {
             self.make_room();
         }
-        let (directory, untouchable) = (&self.directory, &mut self.untouchable);
-        self.held
-            .entry(key.clone())
-            .or_insert_with(|| from_disk(directory, key, untouchable, now_s))
     }
 
     /// Drops the baselines longest unused from memory; what is not saved yet stays.
@@ -83,11 +80,6 @@ impl Baselines {
             self.held.remove(&oldest);
             self.used.remove(&oldest);
         }
-    }
-
-    /// The baseline of `key`, to look at.
-    pub fn get(&self, key: &Key) -> Option<&Baseline> {
-        self.held.get(key)
     }
 
     /// The baselines held.
@@ -138,6 +130,26 @@ impl Baselines {
         let count = failed.len();
         self.changed = failed;
         (count, message)
+    }
+}
+
+impl Store for Baselines {
+    /// The one held, else the one on disk, else an empty one. It counts as changed.
+    fn of(&mut self, key: &Key, now_s: i64) -> &mut Baseline {
+        self.use_now(key);
+        let (directory, untouchable) = (&self.directory, &mut self.untouchable);
+        self.held
+            .entry(key.clone())
+            .or_insert_with(|| from_disk(directory, key, untouchable, now_s))
+    }
+
+    fn get(&self, key: &Key) -> Option<&Baseline> {
+        self.held.get(key)
+    }
+
+    fn put(&mut self, baseline: Baseline) {
+        self.use_now(&baseline.key);
+        self.held.insert(baseline.key.clone(), baseline);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The agent's clocks. Only here is the time read; the core is given it.
 
+use crate::engine::Time;
 use crate::observe::event::Moment;
 
 /// Now on the clock the kernel stamps events with.
@@ -22,29 +23,13 @@ pub fn wall_ms() -> i64 {
         .saturating_add(time.tv_nsec / 1_000_000)
 }
 
-/// Unix milliseconds of `Moment(0)`, by today's wall clock.
-pub fn boot_ms() -> i64 {
+/// The wall clock now, with where it puts `Moment(0)`.
+pub fn time() -> Time {
     let since_boot = i64::try_from(now().0 / 1_000_000).unwrap_or(i64::MAX);
-    wall_ms().saturating_sub(since_boot)
-}
-
-/// Unix seconds that never jump: the wall clock at the agent's start, carried on by the time since boot. Learning and
-/// budgets count in these, so that a stepped wall clock neither ends nor prolongs anything.
-#[derive(Clone, Copy, Debug)]
-pub struct SteadyClock {
-    boot_ms: i64,
-}
-
-impl SteadyClock {
-    /// Starts at the wall clock's present time.
-    pub fn start() -> Self {
-        Self { boot_ms: boot_ms() }
-    }
-
-    /// Unix seconds of `at`.
-    pub fn seconds(self, at: Moment) -> i64 {
-        let since_boot = i64::try_from(at.0 / 1_000_000).unwrap_or(i64::MAX);
-        self.boot_ms.saturating_add(since_boot) / 1000
+    let wall_ms = wall_ms();
+    Time {
+        wall_ms,
+        boot_ms: wall_ms.saturating_sub(since_boot),
     }
 }
 
@@ -64,9 +49,10 @@ mod tests {
 
     #[test]
     fn the_clocks_agree() {
-        let steady = SteadyClock::start();
-        let difference = steady.seconds(now()) - wall_ms() / 1000;
-        assert!(difference.abs() <= 1, "{difference}");
-        assert!(now() > Moment(0));
+        let (time, now) = (time(), now());
+        let difference = now.since(time.since_boot());
+        assert!(difference < 1_000_000_000, "{difference}");
+        assert!((wall_ms() - time.wall_ms).abs() < 1000);
+        assert!(now > Moment(0));
     }
 }

@@ -147,7 +147,7 @@ impl Health {
             events_unattributed: pipeline.unattributed,
             evidence,
             evidence_forgotten,
-            findings: pipeline.parts.reporter.reported(),
+            findings: pipeline.parts.engine.reported(),
             suppressed: pipeline
                 .suppressed
                 .iter()

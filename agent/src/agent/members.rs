@@ -8,8 +8,8 @@ use super::clock;
 use super::inventory::Existing;
 use super::pipeline::{Parts, Pipeline, QUEUE};
 use super::watched::{Birth, Waiting, Watched};
+use crate::engine::{self, Input, Watch};
 use crate::export::metrics::State;
-use crate::observe::container::Observer;
 use crate::observe::event::{CgroupId, Moment};
 use crate::probe::{CgroupChange, Counted, Row, Totals};
 use crate::workload::baseline_key::baseline_key;
@@ -241,7 +241,7 @@ impl Pipeline {
         };
         self.parts.probe.unwatch(watched.row, &watched.cgroups());
         self.nested.retain(|_, container| *container != cgroup);
-        self.parts.detector.forget(cgroup);
+        self.feed(Input::End { cgroup });
         self.parts
             .metrics
             .container_gone(&watched.container, Instant::now());
@@ -272,16 +272,15 @@ impl Pipeline {
             self.let_go(cgroup, waiting);
             return;
         }
-        let now_s = self.steady.seconds(clock::now());
         let key = baseline_key(&container);
-        self.parts.baselines.of(&key, now_s);
         let taken_over = matches!(waiting.birth, Birth::TakenOver(_));
-        let observer = match waiting.birth {
-            Birth::Seen(at) => Observer::born(at),
-            Birth::Before(existing) | Birth::TakenOver(existing) => {
-                let listening = !existing.listening.is_empty();
-                Observer::existing(waiting.counted.at, existing.processes, listening)
-            }
+        let birth = match waiting.birth {
+            Birth::Seen(at) => engine::Birth::Seen(at),
+            Birth::Before(existing) | Birth::TakenOver(existing) => engine::Birth::Found {
+                at: waiting.counted.at,
+                listening: !existing.listening.is_empty(),
+                processes: existing.processes,
+            },
         };
         self.parts
             .metrics
@@ -290,16 +289,12 @@ impl Pipeline {
             container = %container.name, namespace = %container.namespace, image = %container.image,
             id = %container.id, "A container is watched."
         );
-        let observer = observer.with_devices(Arc::clone(&self.parts.devices));
         let counted = (waiting.row, waiting.counted);
-        let mut watched = Watched::new(container, key, counted, observer);
+        let mut watched = Watched::new(container, key, counted);
         watched.sampled = self.parts.probe.sampled();
         watched.nested = waiting.nested;
-        if taken_over {
-            // What waited in the ring may tell of processes that have ended since.
-            watched.observer.note_loss();
-            watched.resync = true;
-        }
+        // What waited in the ring may tell of processes that have ended since.
+        watched.resync = taken_over;
         if waiting.overflow > 0 {
             watched.events_lost = waiting.overflow;
             watched.lost.insert(QUEUE, waiting.overflow);
@@ -308,9 +303,16 @@ impl Pipeline {
                 .metrics
                 .container_events_lost(container, QUEUE, overflow);
         }
+        self.tell_time();
+        self.feed(Input::Watch(Box::new(Watch {
+            container: Arc::clone(&watched.container),
+            key: watched.key.clone(),
+            birth,
+            lossy: taken_over,
+        })));
         self.watched.insert(cgroup, watched);
         self.show_state(cgroup);
-        for event in &waiting.events {
+        for event in waiting.events {
             self.observed(event);
         }
         if let Some((at, totals)) = waiting.ended {

@@ -9,18 +9,17 @@ use picket_ebpf::lost;
 use tokio::sync::mpsc;
 
 use super::baselines::Baselines;
-use super::clock::{self, SteadyClock};
+use super::clock;
 use super::inventory::{self, Existing};
 use super::report::Reporter;
 use super::watched::{Closed, WAITING_EVENTS, Waiting, Watched, kind};
 use crate::baseline::learning::LearningSettings;
-use crate::detect::detector::Detector;
-use crate::detect::outcome::Outcome;
+use crate::engine::{Effects, Engine, Input};
 use crate::export::metrics::Metrics;
 use crate::export::view::ContainerView;
-use crate::observe::event::{CgroupId, Event, Moment};
-use crate::observe::fact::Sighting;
+use crate::observe::event::{Action, CgroupId, Event, Moment};
 use crate::observe::path;
+use crate::observe::redact;
 use crate::observe::window::ThreadCalls;
 use crate::probe::{Probe, Record, Totals};
 use crate::workload::cgroup_path;
@@ -47,12 +46,10 @@ pub struct Parts {
     pub resolver: Arc<Resolver>,
     /// Which containers are watched.
     pub selection: Selection,
-    /// Learned state.
-    pub baselines: Baselines,
+    /// What is made of all that is seen.
+    pub engine: Engine<Baselines>,
     /// Globs of the devices whose opens are facts of their own.
     pub devices: Arc<[String]>,
-    /// The verdict.
-    pub detector: Detector,
     /// When learning is enough, for display.
     pub learning: LearningSettings,
     /// Where findings go.
@@ -64,7 +61,6 @@ pub struct Parts {
 /// The running agent's state.
 pub struct Pipeline {
     pub(super) parts: Parts,
-    pub(super) steady: SteadyClock,
     pub(super) watched: BTreeMap<CgroupId, Watched>,
     pub(super) blind: BTreeMap<CgroupId, Container>,
     pub(super) ended: VecDeque<ContainerView>,
@@ -95,7 +91,6 @@ impl Pipeline {
         let before = parts.probe.last_window();
         Self {
             parts,
-            steady: SteadyClock::start(),
             watched: BTreeMap::new(),
             blind: BTreeMap::new(),
             ended: VecDeque::new(),
@@ -131,6 +126,7 @@ impl Pipeline {
     }
 
     fn drain_until(&mut self, until: Moment) {
+        self.tell_time();
         while let Some(record) = self.parts.probe.next_record(until) {
             match record {
                 Ok(Record::Event(event)) => self.event(event),
@@ -163,67 +159,79 @@ impl Pipeline {
         }
         let cgroup = event.cgroup;
         if self.watched.contains_key(&cgroup) {
-            self.observed(&event);
+            self.observed(event);
         } else if !self.not_watched.contains(&cgroup) {
             self.unattributed += 1;
             self.parts.metrics.events_unattributed(1);
         }
     }
 
-    pub(super) fn observed(&mut self, event: &Event) {
-        let Some(watched) = self.watched.get_mut(&event.cgroup) else {
+    pub(super) fn observed(&mut self, mut event: Event) {
+        let cgroup = event.cgroup;
+        let Some(watched) = self.watched.get_mut(&cgroup) else {
             return;
         };
-        watched.count(event);
+        watched.count(&event);
         if let Some((file, class)) = path::class_of(&event.action, &self.parts.devices) {
             let moved = self.parts.probe.classify(watched.row, file, class);
             watched.count_bytes(class, moved);
         }
-        let before = watched.observer.epoch();
-        let entrypoints = watched.observer.entrypoints();
-        let sighting = watched.observer.event(event);
-        if watched.observer.entrypoints() != entrypoints {
-            self.parts.probe.forget_sequences(watched.row);
+        // Before anything keeps it.
+        if let Action::Exec(exec) = &mut event.action {
+            exec.argv = redact::argv(&exec.argv);
         }
-        if watched.observer.epoch() != before {
-            self.parts.probe.raise_epoch(watched.row);
-        }
-        let Some(sighting) = sighting else {
-            return;
-        };
-        let now_s = self.steady.seconds(event.at);
-        let baseline = self.parts.baselines.of(&watched.key, now_s);
-        let outcome = self.parts.detector.sighting(
-            baseline,
-            event.cgroup,
-            &watched.container.id,
-            &sighting,
-            now_s,
-        );
-        self.report(event.cgroup, Some(sighting), outcome);
+        let effects = self.feed(Input::Event(event));
+        self.effect(cgroup, effects);
     }
 
-    /// Hands on what became of a sighting, or of a window's rates.
-    fn report(&mut self, cgroup: CgroupId, sighting: Option<Sighting>, outcome: Outcome) {
-        if let Some(reason) = outcome.suppressed {
-            *self.suppressed.entry(reason.name()).or_insert(0) += 1;
-            self.parts.metrics.suppressed(reason, 1);
-        }
+    /// Gives the core its next input.
+    pub(super) fn feed(&mut self, input: Input) -> Effects {
+        self.parts.engine.take(input)
+    }
+
+    /// Tells the core the time.
+    pub(super) fn tell_time(&mut self) {
+        self.feed(Input::Time(clock::time()));
+    }
+
+    /// Does what the core asks for, and hands on what it says.
+    fn effect(&mut self, cgroup: CgroupId, effects: Effects) {
         let Some(watched) = self.watched.get_mut(&cgroup) else {
             return;
         };
-        let reporter = &mut self.parts.reporter;
-        if let (Some(news), Some(sighting)) = (outcome.news, sighting) {
-            reporter.news(news, sighting, &watched.container);
+        let boot_ms = self.parts.engine.time().boot_ms;
+        let Parts {
+            probe,
+            metrics,
+            reporter,
+            ..
+        } = &mut self.parts;
+        if effects.forget_sequences {
+            probe.forget_sequences(watched.row);
         }
-        if let Some(finding) = outcome.finding {
+        if effects.raise_epoch {
+            probe.raise_epoch(watched.row);
+        }
+        for reason in effects.suppressed {
+            *self.suppressed.entry(reason.name()).or_insert(0) += 1;
+            metrics.suppressed(reason, 1);
+        }
+        for (news, sighting) in effects.news {
+            reporter.news(news, sighting, &watched.container, boot_ms);
+        }
+        for finding in &effects.findings {
             watched.findings += 1;
-            reporter.report(&finding, &watched.container);
+            reporter.report(finding);
+        }
+        if effects.matured {
+            tracing::info!(container = %watched.container.name, "Learning has ended: behaviour is compared from now on.");
+            self.save_at_once = true;
         }
     }
 
     /// Closes the window of every container and judges it.
     pub fn tick(&mut self) {
+        self.tell_time();
         let end = clock::now();
         let mut threads = self.threads();
         self.parts.probe.read_peers_of_windows();
@@ -318,31 +326,25 @@ impl Pipeline {
                 .metrics
                 .container_events_lost(&watched.container, reason, count);
         }
-        let before = watched.observer.epoch();
-        let report = watched.observer.window(&window);
-        if watched.observer.epoch() != before {
-            self.parts.probe.raise_epoch(watched.row);
+        let lossy = window.counters.lost_events > 0;
+        let resync = std::mem::take(&mut watched.resync) || lossy;
+        let window = Box::new(window);
+        let effects = self.feed(Input::Window { cgroup, window });
+        if resync {
+            self.resync(cgroup);
         }
-        if report.lost_events > 0 || std::mem::take(&mut watched.resync) {
-            let pids = self.parts.hierarchy.processes(&watched.path);
-            let running = processes::known(&pids, self.parts.resolver.lookups());
-            watched.observer.resync(&inventory::known(running));
-        }
-        let now_s = self.steady.seconds(end);
-        let baseline = self.parts.baselines.of(&watched.key, now_s);
-        let state = baseline.state();
-        let outcomes =
-            self.parts
-                .detector
-                .window(baseline, cgroup, &watched.container.id, &report, now_s);
-        if baseline.state() != state {
-            tracing::info!(container = %watched.container.name, baseline = %baseline.id(), "Learning has ended: behaviour is compared from now on.");
-            self.save_at_once = true;
-        }
-        let mut sightings = report.sightings.into_iter();
-        for outcome in outcomes {
-            self.report(cgroup, sightings.next(), outcome);
-        }
+        self.effect(cgroup, effects);
+    }
+
+    /// Tells the core which processes really run in a container.
+    fn resync(&mut self, cgroup: CgroupId) {
+        let Some(watched) = self.watched.get(&cgroup) else {
+            return;
+        };
+        let pids = self.parts.hierarchy.processes(&watched.path);
+        let running = processes::known(&pids, self.parts.resolver.lookups());
+        let processes = inventory::known(running);
+        self.feed(Input::Resync { cgroup, processes });
     }
 
     /// Gives the findings log its time to finish.
@@ -354,10 +356,10 @@ impl Pipeline {
     pub fn save_baselines(&mut self, at_once: bool) {
         let now = Instant::now();
         let at_once = std::mem::take(&mut self.save_at_once) || at_once;
-        if !at_once && !self.parts.baselines.is_save_due(now) {
+        if !at_once && !self.parts.engine.baselines().is_save_due(now) {
             return;
         }
-        let (failures, message) = self.parts.baselines.save(now);
+        let (failures, message) = self.parts.engine.baselines_mut().save(now);
         for _ in 0..failures {
             self.parts.metrics.baseline_save_error();
         }

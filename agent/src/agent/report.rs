@@ -1,21 +1,16 @@
-//! The way out. A finding gets its id and time, and goes to the log, the metrics, the API and its incident; what is
-//! merely new goes to the API.
+//! The way out. A finding goes to the log, the metrics and the API; what is merely new goes to the API.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ulid::Ulid;
-
-use super::clock;
-use crate::detect::finding::Finding;
 use crate::detect::news::News;
+use crate::engine::Reported;
 use crate::export::api::state::ApiState;
 use crate::export::history::Evidence;
 use crate::export::log::FindingLog;
 use crate::export::metrics::Metrics;
-use crate::export::ocsf::{self, Host, Stamp};
+use crate::export::ocsf::{self, Host};
 use crate::export::view::finding::FindingView;
-use crate::incident::Incidents;
 use crate::observe::fact::Sighting;
 use crate::workload::container::Container;
 
@@ -25,8 +20,6 @@ pub struct Reporter {
     log: Option<FindingLog>,
     metrics: Arc<Metrics>,
     api: Arc<ApiState>,
-    incidents: Incidents,
-    sequence: u64,
 }
 
 impl Reporter {
@@ -42,19 +35,7 @@ impl Reporter {
             log,
             metrics,
             api,
-            incidents: Incidents::default(),
-            sequence: 0,
         }
-    }
-
-    /// Findings reported since the start.
-    pub const fn reported(&self) -> u64 {
-        self.sequence
-    }
-
-    /// The incidents of this agent's life.
-    pub const fn incidents(&mut self) -> &mut Incidents {
-        &mut self.incidents
     }
 
     /// Pieces of evidence since the start, and those of them that are no longer remembered.
@@ -63,12 +44,13 @@ impl Reporter {
     }
 
     /// Takes up something new about a container.
-    pub fn news(&self, news: News, sighting: Sighting, container: &Arc<Container>) {
+    /// `boot_ms` is the wall-clock time of `Moment(0)`.
+    pub fn news(&self, news: News, sighting: Sighting, container: &Arc<Container>, boot_ms: i64) {
         self.api.history().add(Evidence {
             container: Arc::clone(container),
             news,
             sighting,
-            boot_ms: clock::boot_ms(),
+            boot_ms,
         });
     }
 
@@ -80,20 +62,17 @@ impl Reporter {
     }
 
     /// Reports one finding everywhere.
-    pub fn report(&mut self, finding: &Finding, container: &Container) {
-        self.sequence += 1;
-        let uid = Ulid::new().to_string();
-        let logged_ms = clock::wall_ms();
-        let stamp = Stamp {
-            uid: &uid,
-            sequence: self.sequence,
-            boot_ms: clock::boot_ms(),
-            logged_ms,
-        };
-        self.incidents.add(&uid, finding, logged_ms);
+    pub fn report(&mut self, reported: &Reported) {
+        let Reported {
+            finding,
+            container,
+            uid,
+            sequence,
+            time,
+        } = reported;
         if let Some(log) = &self.log {
-            match ocsf::event(finding, container, &self.host, &stamp) {
-                Ok(line) => log.write(line.to_string()),
+            match ocsf::line(reported, &self.host) {
+                Ok(line) => log.write(line),
                 Err(error) => {
                     self.metrics.export_error("log");
                     tracing::error!(%error, title = %finding.title, "A finding could not be written as OCSF.");
@@ -104,16 +83,16 @@ impl Reporter {
             container,
             finding.class,
             finding.severity,
-            &uid,
-            logged_ms,
+            uid,
+            time.wall_ms,
             Instant::now(),
         );
         self.api.add_finding(FindingView::new(
             finding,
             container,
-            &uid,
-            self.sequence,
-            stamp.boot_ms,
+            uid,
+            *sequence,
+            time.boot_ms,
         ));
     }
 }

@@ -10,7 +10,9 @@ use super::watched::Watched;
 use crate::baseline::facts::Seen;
 use crate::baseline::learning::{FamilyState, State as LearningState};
 use crate::baseline::model::Baseline;
+use crate::engine::Store as _;
 use crate::export::metrics::State;
+use crate::export::view::finding;
 use crate::export::view::{
     BaselineView, ContainerView, FactView, FamilyView, FileBytesView, IncidentView,
 };
@@ -43,13 +45,19 @@ impl Pipeline {
         ended: Option<Moment>,
     ) -> Option<ContainerView> {
         let watched = self.watched.get(&cgroup)?;
-        let baseline = self.parts.baselines.get(&watched.key)?;
+        let baseline = self.parts.engine.baselines().get(&watched.key)?;
         let (state_reason, progress) = self.progress(baseline);
         Some(ContainerView {
             state: state(baseline).name().to_owned(),
             state_reason,
             progress,
-            phase: watched.observer.phase().name().to_owned(),
+            phase: self
+                .parts
+                .engine
+                .observer(cgroup)?
+                .phase()
+                .name()
+                .to_owned(),
             baseline_id: baseline.id(),
             requests: watched.requests,
             file_bytes: file_bytes(watched),
@@ -76,7 +84,7 @@ impl Pipeline {
 
     /// What a learning baseline still waits for, and how far it is.
     fn progress(&self, baseline: &Baseline) -> (String, f64) {
-        let now_s = self.steady.seconds(clock::now());
+        let now_s = self.parts.engine.seconds(clock::now());
         let slowest = baseline
             .progress(self.parts.learning, now_s)
             .into_iter()
@@ -93,9 +101,10 @@ impl Pipeline {
 
     /// Every baseline with its facts.
     pub(super) fn baseline_views(&self) -> Vec<BaselineView> {
-        let now_s = self.steady.seconds(clock::now());
+        let now_s = self.parts.engine.seconds(clock::now());
         self.parts
-            .baselines
+            .engine
+            .baselines()
             .iter()
             .map(|baseline| self.baseline_view(baseline, now_s))
             .collect()
@@ -149,10 +158,9 @@ impl Pipeline {
         view
     }
 
-    /// The incidents, newest last. Those that have been quiet long enough are closed first.
-    pub(super) fn incident_views(&mut self) -> Vec<IncidentView> {
-        let incidents = self.parts.reporter.incidents();
-        incidents.close_quiet(clock::wall_ms());
+    /// The incidents, newest last.
+    pub(super) fn incident_views(&self) -> Vec<IncidentView> {
+        let incidents = self.parts.engine.incidents();
         incidents
             .list()
             .map(|incident| IncidentView {
@@ -177,13 +185,13 @@ impl Pipeline {
             return;
         };
         let Watched { container, key, .. } = watched;
-        let Some(baseline) = self.parts.baselines.get(key) else {
+        let Some(baseline) = self.parts.engine.baselines().get(key) else {
             return;
         };
         let metrics = &self.parts.metrics;
         metrics.baseline_state(container, state(baseline));
         metrics.baseline_samples(container, baseline.exposure().windows);
-        for (model, score, threshold) in self.parts.detector.scores(cgroup) {
+        for (model, score, threshold) in self.parts.engine.scores(cgroup) {
             metrics.score(container, model, score, threshold);
         }
     }
@@ -210,7 +218,7 @@ fn fact_view(phase: Phase, fact: &Fact, seen: &Seen) -> FactView {
 }
 
 fn wall_ms(at: Moment) -> i64 {
-    clock::boot_ms().saturating_add(i64::try_from(at.0 / 1_000_000).unwrap_or(i64::MAX))
+    finding::wall_ms(at, clock::time().boot_ms)
 }
 
 fn file_bytes(watched: &Watched) -> BTreeMap<String, FileBytesView> {

@@ -1,4 +1,4 @@
-//! One container under watch: its identity, its observer, its counters.
+//! One container under watch: its identity, its counters.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
@@ -8,7 +8,6 @@ use std::time::Duration;
 use super::inventory::Existing;
 use super::traffic::Traffic;
 use crate::baseline::key::Key;
-use crate::observe::container::Observer;
 use crate::observe::event::{Action, CgroupId, Event, FileClass, Moment};
 use crate::observe::resources::Resources;
 use crate::observe::window::{FileBytes, ThreadCalls, Window};
@@ -60,8 +59,6 @@ pub struct Watched {
     pub path: String,
     /// Cgroups nested in its own.
     pub nested: BTreeSet<CgroupId>,
-    /// What its behaviour is made of.
-    pub observer: Observer,
     /// Events by kind since discovery.
     pub events: BTreeMap<&'static str, u64>,
     /// What it carried since discovery.
@@ -101,12 +98,7 @@ pub struct Closed {
 
 impl Watched {
     /// A container whose identity is now known, of which so much was counted before.
-    pub fn new(
-        container: Container,
-        key: Key,
-        (row, counted): (Row, Counted),
-        observer: Observer,
-    ) -> Self {
+    pub fn new(container: Container, key: Key, (row, counted): (Row, Counted)) -> Self {
         let account = Account::open(&counted.path, counted.at);
         Self {
             container: Arc::new(container),
@@ -114,7 +106,6 @@ impl Watched {
             row,
             path: counted.path,
             nested: BTreeSet::new(),
-            observer,
             events: BTreeMap::new(),
             traffic: Traffic::default(),
             requests: 0,

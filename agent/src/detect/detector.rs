@@ -20,6 +20,10 @@ use crate::observe::event::CgroupId;
 use crate::observe::fact::{Phase, Sighting};
 use crate::observe::window::WindowReport;
 
+mod detection;
+
+pub use detection::Detection;
+
 /// What the detectors are told once.
 #[derive(Clone, Debug)]
 pub struct Settings {

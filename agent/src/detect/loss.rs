@@ -58,6 +58,17 @@ impl LossLayer {
         })
     }
 
+    /// What is remembered of a container: until when it is quiet.
+    #[must_use]
+    pub fn remembered(&self, cgroup: CgroupId) -> Option<i64> {
+        self.quiet_until_s.get(&cgroup).copied()
+    }
+
+    /// Goes on from what was remembered.
+    pub fn resume(&mut self, cgroup: CgroupId, quiet_until_s: i64) {
+        self.quiet_until_s.insert(cgroup, quiet_until_s);
+    }
+
     /// Drops the state of a container that is gone.
     pub fn forget(&mut self, cgroup: CgroupId) {
         self.quiet_until_s.remove(&cgroup);

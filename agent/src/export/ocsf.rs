@@ -9,6 +9,7 @@ mod tests;
 use serde_json::{Value, json};
 
 use crate::detect::finding::{Finding, Method, Severity, Technique};
+use crate::engine::Reported;
 use crate::workload::container::Container;
 
 use super::text::place;
@@ -45,6 +46,20 @@ pub struct Stamp<'a> {
     pub boot_ms: i64,
     /// When it is written, Unix milliseconds.
     pub logged_ms: i64,
+}
+
+/// The line that stands for a finding in the log, without its end.
+///
+/// # Errors
+/// As [`event`].
+pub fn line(reported: &Reported, host: &Host) -> Result<String, serde_json::Error> {
+    let stamp = Stamp {
+        uid: &reported.uid,
+        sequence: reported.sequence,
+        boot_ms: reported.time.boot_ms,
+        logged_ms: reported.time.wall_ms,
+    };
+    event(&reported.finding, &reported.container, host, &stamp).map(|event| event.to_string())
 }
 
 /// The event for `finding`, at most 16 KiB when written on one line; longer ones are cut and say so.

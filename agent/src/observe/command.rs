@@ -3,6 +3,8 @@
 //! A Python server that runs `python -c …` starts an executable it knows, so an interpreter's arguments are part of the
 //! value, but only their shape: `-c`, `-m name`, or the script's path. The rest would differ from run to run.
 
+use serde::{Deserialize, Serialize};
+
 use super::event::{Access, Exec};
 use super::{path, redact};
 
@@ -72,7 +74,7 @@ const SHELL: Interpreter = Interpreter {
 };
 
 /// A program as a process runs it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
     /// Path of the executable as the kernel had it; for a script, of its interpreter. Empty when unknown.
     pub exe: String,

@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::dns::{Question, Resolutions};
 use super::event::{Action, Event, Moment, Protocol};
 use super::fact::{Fact, Family, Marks, Origin, Phase, Sighting};
@@ -28,7 +30,7 @@ use super::window::{Window, WindowReport};
 /// per system call number, phase and origin (at most 4096 with the probe's 512 numbers), and what it asked of DNS (at
 /// most 1 MiB, a few KiB for an ordinary server). Sightings are handed out, not
 /// kept: whether something is new is the baseline's question.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observer {
     processes: ProcessTable,
     phase: PhaseTracker,
@@ -37,6 +39,8 @@ pub struct Observer {
     reported_calls: BTreeSet<(Phase, Origin, u16)>,
     reported_operations: BTreeSet<(Phase, Origin, u8)>,
     entrypoints: u64,
+    /// The agent's setting, not the container's state.
+    #[serde(skip)]
     devices: Arc<[String]>,
     resolutions: Resolutions,
     /// Sightings of questions whose answers are not there yet.

@@ -14,6 +14,7 @@ use std::net::IpAddr;
 use domain::base::name::{ParsedName, ToLabelIter as _};
 use domain::base::{Message as Wire, Rtype};
 use domain::rdata::{A, Aaaa};
+use serde::{Deserialize, Serialize};
 
 pub use labels::{generalise, is_reverse};
 pub use resolutions::Resolutions;
@@ -35,7 +36,7 @@ pub struct Message {
 }
 
 /// What was asked.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Question {
     /// The name in lower case without the last dot, `.` for the root. Bytes that host names do not have are written
     /// as RFC 1035 does: `\042`.

@@ -1,5 +1,7 @@
 //! Which part of its life a container is in.
 
+use serde::{Deserialize, Serialize};
+
 use super::event::Moment;
 use super::fact::Phase;
 
@@ -10,7 +12,7 @@ const QUIET: u64 = 15_000_000_000;
 const SETTLE: u64 = 60_000_000_000;
 
 /// Follows a container through its phases. They only ever advance.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhaseTracker {
     phase: Phase,
     listening: bool,

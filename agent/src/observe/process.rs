@@ -14,6 +14,8 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::command::Program;
 use super::event::{Exec, Moment};
 use super::fact::{Origin, ProcessInfo};
@@ -49,7 +51,7 @@ pub enum Started {
 }
 
 /// On whose behalf a process runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Standing {
     /// The runtime, before it hands over.
     Setup,
@@ -86,7 +88,7 @@ pub enum Ended {
 /// than its child's, so ancestry has no cycles.
 type Serial = u64;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Process {
     pid: u32,
     parent: Option<Serial>,
@@ -97,7 +99,7 @@ struct Process {
 }
 
 /// The bounded process table of one container.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessTable {
     processes: BTreeMap<Serial, Process>,
     live: BTreeMap<u32, Serial>,

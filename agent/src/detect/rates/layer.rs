@@ -29,7 +29,7 @@ const ROUNDING: f64 = 1e-6;
 
 /// What has gathered against one container.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Watch {
+pub struct Watch {
     /// Baseline it was last judged against.
     baseline: String,
     evidence: BTreeMap<Phase, Evidence>,
@@ -120,6 +120,22 @@ impl RateLayer {
     #[must_use]
     pub fn score(&self, cgroup: CgroupId) -> Option<(f64, f64)> {
         self.watches.get(&cgroup)?.current
+    }
+
+    /// What is remembered of a container.
+    #[must_use]
+    pub fn remembered(&self, cgroup: CgroupId) -> Option<Watch> {
+        self.watches.get(&cgroup).cloned()
+    }
+
+    /// Goes on from what was remembered.
+    pub fn resume(&mut self, cgroup: CgroupId, watch: Watch) {
+        self.watches.insert(cgroup, watch);
+    }
+
+    /// Drops the models of a baseline; they are fitted anew when they are needed.
+    pub fn derive_anew(&mut self, baseline: &str) {
+        self.models.retain(|id| id != baseline);
     }
 
     /// Drops the state of a container that is gone.

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Message, Question};
 use crate::observe::event::{Moment, Protocol};
 use crate::observe::recent::Recent;
@@ -20,14 +22,14 @@ const MAX_CONTACTS: usize = 16;
 const LEAST_LIFE_S: u32 = 15 * 60;
 
 /// What a container asked its name servers, and what they said. At most some 600 KiB, for names as long as can be.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resolutions {
     servers: Vec<IpAddr>,
     asked: Recent<Question, ()>,
     addresses: Recent<IpAddr, Named>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Named {
     name: String,
     until: Moment,

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Process, ProcessTable, Standing};
 use crate::observe::command::Program;
 use crate::observe::event::Moment;
 
 /// A process found running when its container came under watch.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
     /// Host pid.
     pub pid: u32,

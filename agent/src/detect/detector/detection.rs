@@ -1,0 +1,53 @@
+//! What the detectors remember of one container, to be carried to another detector.
+
+use serde::{Deserialize, Serialize};
+
+use super::Detector;
+use crate::detect::rates;
+use crate::detect::verdict::Verdict;
+use crate::observe::event::CgroupId;
+
+/// What the detectors remember of one container. Every layer that remembers something has a field here.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Detection {
+    verdict: Option<Verdict>,
+    losses: Option<i64>,
+    rates: Option<rates::layer::Watch>,
+}
+
+impl Detector {
+    /// What is remembered of a container.
+    #[must_use]
+    pub fn detection(&self, cgroup: CgroupId) -> Detection {
+        Detection {
+            verdict: self.verdicts.get(&cgroup).cloned(),
+            losses: self.losses.remembered(cgroup),
+            rates: self.rates.remembered(cgroup),
+        }
+    }
+
+    /// Goes on with a container from what another detector remembered of it.
+    pub fn resume(&mut self, cgroup: CgroupId, detection: Detection) {
+        let Detection {
+            verdict,
+            losses,
+            rates,
+        } = detection;
+        if let Some(verdict) = verdict {
+            self.verdicts.insert(cgroup, verdict);
+        }
+        if let Some(losses) = losses {
+            self.losses.resume(cgroup, losses);
+        }
+        if let Some(rates) = rates {
+            self.rates.resume(cgroup, rates);
+        }
+    }
+
+    /// Drops what was derived from a baseline and is no part of what is remembered, so that it is derived anew: a model
+    /// that was fitted when the baseline held less is not the one that another detector would fit now.
+    pub fn derive_anew(&mut self, baseline: &str) {
+        self.rates.derive_anew(baseline);
+    }
+}

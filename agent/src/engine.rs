@@ -1,0 +1,366 @@
+//! The pure core in one piece: what the probe yields goes in, findings come out.
+//!
+//! [`Engine`] owns the observers, the baselines in use, the detector and the incidents, and takes one stream of
+//! [`Input`]s. It reads no clock and no file: the time comes with the inputs. So the running agent and a recording's
+//! replay run the same code, and equal inputs give equal findings, to the byte.
+
+mod input;
+mod store;
+mod time;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use ulid::Ulid;
+
+pub use input::{Birth, Input, Resume, Settings, SettingsError, Watch};
+pub use store::Store;
+pub use time::{SteadyClock, Time};
+
+use crate::baseline::key::Key;
+use crate::baseline::learning::State;
+use crate::detect::budget::Reason;
+use crate::detect::detector::Detector;
+use crate::detect::finding::Finding;
+use crate::detect::news::News;
+use crate::detect::outcome::Outcome;
+use crate::incident::Incidents;
+use crate::observe::container::Observer;
+use crate::observe::event::{CgroupId, Event, Moment};
+use crate::observe::fact::Sighting;
+use crate::observe::window::Window;
+use crate::workload::container::Container;
+
+/// What an input led to.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// What was reported of the container before must be reported again: its phase changed, or who acts in it.
+    pub raise_epoch: bool,
+    /// An entrypoint took over from the runtime's set-up: the sequences of calls before it are not the server's.
+    pub forget_sequences: bool,
+    /// The baseline has just ended its learning.
+    pub matured: bool,
+    /// Why what could have been findings were none.
+    pub suppressed: Vec<Reason>,
+    /// What was new, whether or not it was worth a finding.
+    pub news: Vec<(News, Sighting)>,
+    /// Findings, in the order to report them in.
+    pub findings: Vec<Reported>,
+}
+
+/// A finding with what it got when it was reported.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reported {
+    /// The finding.
+    pub finding: Finding,
+    /// The container it is about.
+    pub container: Arc<Container>,
+    /// A ULID of the finding's time, its container and its content, so that whoever reports it again names it the same.
+    pub uid: String,
+    /// Number of the finding since the agent's start, from 1.
+    pub sequence: u64,
+    /// When it was reported.
+    pub time: Time,
+}
+
+/// A container under watch.
+#[derive(Debug)]
+struct Member {
+    container: Arc<Container>,
+    key: Key,
+    observer: Observer,
+}
+
+/// The core with its state. What it keeps per container goes with [`Input::End`].
+#[derive(Debug)]
+pub struct Engine<S> {
+    steady: SteadyClock,
+    devices: Arc<[String]>,
+    time: Time,
+    members: BTreeMap<CgroupId, Member>,
+    baselines: S,
+    detector: Detector,
+    incidents: Incidents,
+    reported: u64,
+}
+
+impl<S: Store> Engine<S> {
+    /// An engine that watches nothing yet. `boot_ms` is the wall-clock time of `Moment(0)`, Unix milliseconds, that
+    /// learning and budgets count by whatever becomes of the wall clock.
+    ///
+    /// # Errors
+    /// When the settings name something that does not exist.
+    pub fn new(settings: &Settings, boot_ms: i64, baselines: S) -> Result<Self, SettingsError> {
+        Ok(Self {
+            steady: SteadyClock::at(boot_ms),
+            devices: settings.devices.as_slice().into(),
+            time: Time::default(),
+            members: BTreeMap::new(),
+            baselines,
+            detector: Detector::new(settings.detector()?),
+            incidents: Incidents::default(),
+            reported: 0,
+        })
+    }
+
+    /// Takes the next input.
+    pub fn take(&mut self, input: Input) -> Effects {
+        match input {
+            Input::Time(time) => {
+                self.time = time;
+                self.incidents.close_quiet(time.wall_ms);
+            }
+            Input::Baseline(baseline) => self.baselines.put(*baseline),
+            Input::Watch(watch) => self.watch(*watch),
+            Input::Resume(resume) => self.resume(*resume),
+            Input::Event(event) => return self.event(&event),
+            Input::Window { cgroup, window } => return self.window(cgroup, &window),
+            Input::Resync { cgroup, processes } => {
+                if let Some(member) = self.members.get_mut(&cgroup) {
+                    member.observer.resync(&processes);
+                }
+            }
+            Input::End { cgroup } => {
+                self.members.remove(&cgroup);
+                self.detector.forget(cgroup);
+            }
+            Input::Elsewhere { findings } => {
+                self.reported = self.reported.saturating_add(findings);
+            }
+        }
+        Effects::default()
+    }
+
+    fn watch(&mut self, watch: Watch) {
+        let Watch {
+            container,
+            key,
+            birth,
+            lossy,
+        } = watch;
+        let mut observer = match birth {
+            Birth::Seen(at) => Observer::born(at),
+            Birth::Found {
+                at,
+                processes,
+                listening,
+            } => Observer::existing(at, processes, listening),
+        }
+        .with_devices(Arc::clone(&self.devices));
+        if lossy {
+            observer.note_loss();
+        }
+        let now_s = self.steady.seconds(self.time.since_boot());
+        self.baselines.of(&key, now_s);
+        self.members.insert(
+            container.cgroup,
+            Member {
+                container,
+                key,
+                observer,
+            },
+        );
+    }
+
+    fn resume(&mut self, resume: Resume) {
+        let Resume {
+            container,
+            key,
+            observer,
+            detection,
+            incident,
+        } = resume;
+        let cgroup = container.cgroup;
+        self.detector.resume(cgroup, detection);
+        if let Some(incident) = incident {
+            self.incidents.resume(incident);
+        }
+        let observer = observer.with_devices(Arc::clone(&self.devices));
+        self.members.insert(
+            cgroup,
+            Member {
+                container,
+                key,
+                observer,
+            },
+        );
+    }
+
+    fn event(&mut self, event: &Event) -> Effects {
+        let mut effects = Effects::default();
+        let Some(member) = self.members.get_mut(&event.cgroup) else {
+            return effects;
+        };
+        let (epoch, entrypoints) = (member.observer.epoch(), member.observer.entrypoints());
+        let sighting = member.observer.event(event);
+        effects.raise_epoch = member.observer.epoch() != epoch;
+        effects.forget_sequences = member.observer.entrypoints() != entrypoints;
+        if let Some(sighting) = sighting {
+            let now_s = self.steady.seconds(event.at);
+            let outcome = self.detector.sighting(
+                self.baselines.of(&member.key, now_s),
+                event.cgroup,
+                &member.container.id,
+                &sighting,
+                now_s,
+            );
+            let container = Arc::clone(&member.container);
+            self.note(&container, Some(sighting), outcome, &mut effects);
+        }
+        effects
+    }
+
+    fn window(&mut self, cgroup: CgroupId, window: &Window) -> Effects {
+        let mut effects = Effects::default();
+        let Some(member) = self.members.get_mut(&cgroup) else {
+            return effects;
+        };
+        let epoch = member.observer.epoch();
+        let report = member.observer.window(window);
+        effects.raise_epoch = member.observer.epoch() != epoch;
+        let now_s = self.steady.seconds(window.end);
+        let baseline = self.baselines.of(&member.key, now_s);
+        let learned = baseline.state() == State::Learning;
+        let outcomes = self
+            .detector
+            .window(baseline, cgroup, &member.container.id, &report, now_s);
+        effects.matured = learned && baseline.state() != State::Learning;
+        let container = Arc::clone(&member.container);
+        let mut sightings = report.sightings.into_iter();
+        for outcome in outcomes {
+            self.note(&container, sightings.next(), outcome, &mut effects);
+        }
+        effects
+    }
+
+    /// Takes up what became of a sighting, or of a window's rates.
+    fn note(
+        &mut self,
+        container: &Arc<Container>,
+        sighting: Option<Sighting>,
+        outcome: Outcome,
+        effects: &mut Effects,
+    ) {
+        effects.suppressed.extend(outcome.suppressed);
+        effects.news.extend(outcome.news.zip(sighting));
+        if let Some(finding) = outcome.finding {
+            self.reported += 1;
+            let reported = Reported {
+                uid: uid(&finding, container, self.time.boot_ms),
+                finding,
+                container: Arc::clone(container),
+                sequence: self.reported,
+                time: self.time,
+            };
+            self.incidents
+                .add(&reported.uid, &reported.finding, self.time.wall_ms);
+            effects.findings.push(reported);
+        }
+    }
+
+    /// What an engine that knows nothing must take first to go on as this one does, for the containers whose baselines
+    /// are `wanted`. What this engine has derived from those baselines it derives anew from now on, as the other will.
+    pub fn checkpoint(&mut self, wanted: impl Fn(&Key, &Container) -> bool) -> Vec<Input> {
+        let keys: BTreeSet<Key> = self
+            .members
+            .values()
+            .filter(|member| wanted(&member.key, &member.container))
+            .map(|member| member.key.clone())
+            .collect();
+        let mut inputs = vec![Input::Time(self.time)];
+        for key in &keys {
+            if let Some(baseline) = self.baselines.get(key) {
+                self.detector.derive_anew(&baseline.id());
+                inputs.push(Input::Baseline(Box::new(baseline.clone())));
+            }
+        }
+        for (cgroup, member) in &self.members {
+            if !keys.contains(&member.key) {
+                continue;
+            }
+            inputs.push(Input::Resume(Box::new(Resume {
+                container: Arc::clone(&member.container),
+                key: member.key.clone(),
+                observer: member.observer.clone(),
+                detection: self.detector.detection(*cgroup),
+                incident: self.incidents.open_of(*cgroup).cloned(),
+            })));
+        }
+        inputs
+    }
+
+    /// Findings reported so far.
+    #[must_use]
+    pub fn reported(&self) -> u64 {
+        self.reported
+    }
+
+    /// The last [`Input::Time`].
+    #[must_use]
+    pub fn time(&self) -> Time {
+        self.time
+    }
+
+    /// The clock that learning and budgets count by.
+    #[must_use]
+    pub fn steady(&self) -> SteadyClock {
+        self.steady
+    }
+
+    /// Unix seconds of `at` on the clock that learning and budgets count by.
+    #[must_use]
+    pub fn seconds(&self, at: Moment) -> i64 {
+        self.steady.seconds(at)
+    }
+
+    /// What is observed of a container; `None` for one not watched.
+    #[must_use]
+    pub fn observer(&self, cgroup: CgroupId) -> Option<&Observer> {
+        self.members.get(&cgroup).map(|member| &member.observer)
+    }
+
+    /// The containers watched, with the baselines they are compared with.
+    pub fn watched(&self) -> impl Iterator<Item = (&Arc<Container>, &Key)> {
+        self.members
+            .values()
+            .map(|member| (&member.container, &member.key))
+    }
+
+    /// Current scores of a container, as [`Detector::scores`] gives them.
+    #[must_use]
+    pub fn scores(&self, cgroup: CgroupId) -> Vec<(&'static str, f64, f64)> {
+        self.detector.scores(cgroup)
+    }
+
+    /// The baselines.
+    #[must_use]
+    pub fn baselines(&self) -> &S {
+        &self.baselines
+    }
+
+    /// The baselines, to load, save or drop. One that is to be changed goes through [`Input::Baseline`], so that
+    /// recordings have the change.
+    pub fn baselines_mut(&mut self) -> &mut S {
+        &mut self.baselines
+    }
+
+    /// The incidents.
+    #[must_use]
+    pub fn incidents(&self) -> &Incidents {
+        &self.incidents
+    }
+}
+
+fn uid(finding: &Finding, container: &Container, boot_ms: i64) -> String {
+    let mut digest = Sha256::new_with_prefix(container.id.as_bytes());
+    // A finding is plain data, which JSON can always hold.
+    digest.update(serde_json::to_vec(finding).unwrap_or_default());
+    let digest = digest.finalize();
+    let random = digest
+        .iter()
+        .take(10)
+        .fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte));
+    let at_ms = boot_ms.saturating_add_unsigned(finding.at.0 / 1_000_000);
+    Ulid::from_parts(u64::try_from(at_ms).unwrap_or(0), random).to_string()
+}
