@@ -4,6 +4,7 @@
 
 pub mod allow;
 pub mod budget;
+pub mod calls;
 pub mod claim;
 pub mod danger;
 pub mod detector;

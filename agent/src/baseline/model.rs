@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::calls::CallPeaks;
 use super::decision::{Decision, Freezing};
 use super::exposure::{Clock, Exposure, Share, Totals, merge_clocks};
 use super::facts::{FactSet, Learned, Seen, cap, truncate};
@@ -111,6 +112,9 @@ pub struct PhaseBaseline {
     pub families: BTreeMap<Family, FamilyBaseline>,
     /// Feature rows.
     pub sample: Sample,
+    /// How often each system call was made at most.
+    #[serde(default)]
+    pub calls: CallPeaks,
 }
 
 impl PhaseBaseline {
@@ -132,6 +136,7 @@ impl PhaseBaseline {
                 .merge(*family, theirs);
         }
         self.sample.merge(&other.sample);
+        self.calls.merge(&other.calls);
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::allow::Allow;
 use super::budget::Reason;
+use super::calls::layer::CallLayer;
 use super::claim::{At, Claim};
 use super::danger::{Category, categorise};
 use super::never_learn::NeverLearn;
@@ -48,6 +49,7 @@ pub struct Detector {
     verdicts: BTreeMap<CgroupId, Verdict>,
     losses: loss::LossLayer,
     rates: RateLayer,
+    calls: CallLayer,
 }
 
 impl Detector {
@@ -57,6 +59,7 @@ impl Detector {
         Self {
             rates: RateLayer::new(settings.feature_names, settings.findings_per_month),
             losses: loss::LossLayer::default(),
+            calls: CallLayer::default(),
             verdicts: BTreeMap::new(),
             settings,
         }
@@ -171,6 +174,7 @@ impl Detector {
             };
             baseline.add_window(phase, replica, window, now_s);
             claims.extend(self.rates.window(baseline, at, report, phase));
+            claims.extend(self.calls.window(baseline, at, report, phase));
         }
         outcomes.extend(
             claims
@@ -190,6 +194,7 @@ impl Detector {
         self.verdicts.remove(&cgroup);
         self.losses.forget(cgroup);
         self.rates.forget(cgroup);
+        self.calls.forget(cgroup);
     }
 
     /// Current scores of a container: model (`novelty`, `rates`), score and the threshold for a finding, in nats.

@@ -52,11 +52,17 @@ pub fn conformal_p(calibration: &[f64], score: f64) -> f64 {
     (calibration.len() - below + 1) as f64 / (calibration.len() + 1) as f64
 }
 
+/// Windows of so many seconds in a month of 30 days.
+#[must_use]
+pub fn windows_per_month(window_s: f64) -> f64 {
+    const MONTH_S: f64 = 30.0 * 86_400.0;
+    MONTH_S / window_s.max(1e-3)
+}
+
 /// The threshold in nats for so many findings per month: ln(windows per month / findings).
 #[must_use]
 pub fn threshold(window_s: f64, findings_per_month: f64) -> f64 {
-    const MONTH_S: f64 = 30.0 * 86_400.0;
-    let windows = MONTH_S / window_s.max(1e-3);
+    let windows = windows_per_month(window_s);
     (windows / findings_per_month.max(1e-3)).ln().max(1.0)
 }
 

@@ -96,6 +96,8 @@ pub enum Method {
     Novelty,
     /// The multivariate rate model.
     Rates,
+    /// System calls made for the first time, or more often than ever.
+    Calls,
     /// Sequences of system calls.
     Sequence,
     /// Bytes to and from a peer.
@@ -116,6 +118,7 @@ impl Method {
             Self::NeverLearnable => "never_learnable",
             Self::Novelty => "novelty",
             Self::Rates => "rates",
+            Self::Calls => "calls",
             Self::Sequence => "sequence",
             Self::Volume => "volume",
             Self::Time => "time",

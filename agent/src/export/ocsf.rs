@@ -167,6 +167,7 @@ fn finding_info(finding: &Finding, stamp: &Stamp<'_>, time: i64) -> FindingInfo 
         Method::NeverLearnable => (1, "Rule", "never-learnable facts"),
         Method::Novelty => (2, "Behavioral", "membership in a learned set"),
         Method::Rates => (4, "Learning (ML/DL)", "gaussian mixture of rates"),
+        Method::Calls => (3, "Statistical", "learned maxima of system calls"),
         Method::Sequence => (2, "Behavioral", "learned sequences of system calls"),
         Method::Volume => (3, "Statistical", "learned ranges of bytes by peer"),
         Method::Time => (3, "Statistical", "regularity, bursts and drift"),

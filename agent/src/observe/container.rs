@@ -217,6 +217,8 @@ impl Observer {
             phase,
             sightings,
             features: features::features(window),
+            calls: (origin == Origin::Server && !counters.barely_sampled(window.length_ns))
+                .then(|| counters.calls.clone()),
             requests: counters.requests,
             lost_events: counters.lost_events,
             lost_to_quota: counters.lost_to_quota,

@@ -142,6 +142,13 @@ impl Calls {
     }
 }
 
+/// Whether a system call does work. Waiting, scheduling, time and identity do not: how often they are called follows the
+/// machine's load.
+#[must_use]
+pub fn is_work(call: u16) -> bool {
+    kind(call) != Kind::Idle
+}
+
 fn kind(call: u16) -> Kind {
     let call = i64::from(call);
     #[cfg(target_arch = "x86_64")]

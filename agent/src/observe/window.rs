@@ -188,6 +188,10 @@ pub struct WindowReport {
     pub sightings: Vec<Sighting>,
     /// Load-normalised features, in the order of `features::NAMES`; `None` for a window too empty to have any.
     pub features: Option<Vec<f64>>,
+    /// System calls made; `None` when they are not known well enough, or were in part those of a command that the runtime
+    /// ran in the container.
+    #[serde(default)]
+    pub calls: Option<Vec<CallCount>>,
     /// Requests served in this window.
     pub requests: u64,
     /// Events lost in this window.

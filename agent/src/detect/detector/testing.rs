@@ -129,6 +129,7 @@ impl Bench {
             phase: Some(Phase::Serve),
             sightings: Vec::new(),
             features: Some(features.to_vec()),
+            calls: None,
             requests: 10 * load,
             lost_events: 0,
             lost_to_quota: 0,
