@@ -12,5 +12,6 @@ pub mod hash;
 pub mod key;
 pub mod learning;
 pub mod model;
+pub mod neighbours;
 pub mod quantity;
 pub mod sample;

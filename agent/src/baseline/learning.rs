@@ -6,11 +6,13 @@
 //! the workload still surprises. Quiet time is counted in observed container-seconds: a stopped container or agent
 //! proves nothing.
 //!
-//! The short phases (start, load, warm-up, reload, stop) give little time but repeat: they mature after two complete passes.
+//! Start, load and stop give little time but repeat: they mature after two complete passes. Warm-up and reload judge
+//! together with serving (see [`super::neighbours`]), whose evidence the time and requests of warm-up are.
 
 use super::exposure::Totals;
 use super::facts::cap;
 use super::model::{Baseline, FamilyBaseline, PhaseBaseline};
+use super::neighbours::judge_of;
 use super::quantity::{counted, duration, grouped};
 use crate::observe::fact::{Family, Phase};
 
@@ -33,9 +35,9 @@ const DECIDING: [Family; 5] = [
 /// How much evidence ends learning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LearningSettings {
-    /// Container-seconds to observe in the serve phase.
+    /// Container-seconds to observe in warm-up and serving.
     pub min_duration_s: u64,
-    /// Requests to observe in the serve phase.
+    /// Requests to observe in warm-up and serving.
     pub min_requests: u64,
 }
 
@@ -135,6 +137,9 @@ impl Baseline {
             return;
         }
         for phase in Phase::ALL {
+            if judge_of(phase) != phase {
+                continue;
+            }
             for family in Family::ALL {
                 if self.lack(phase, family, settings, now_s).is_none() {
                     let here = self.phases.entry(phase).or_default();
@@ -197,19 +202,19 @@ impl Baseline {
             });
         }
         match phase {
-            Phase::Serve => self.lack_in_serve(family, settings),
-            Phase::Start | Phase::Load | Phase::WarmUp | Phase::Reload | Phase::Stop => {
-                self.lack_in_pass(phase, now_s)
-            }
+            Phase::WarmUp | Phase::Serve | Phase::Reload => self.lack_in_serve(family, settings),
+            Phase::Start | Phase::Load | Phase::Stop => self.lack_in_pass(phase, now_s),
         }
     }
 
     fn lack_in_serve(&self, family: Family, settings: LearningSettings) -> Option<Lack> {
         let empty = PhaseBaseline::default();
         let serve = self.phases.get(&Phase::Serve).unwrap_or(&empty);
-        let Totals {
-            seconds, requests, ..
-        } = serve.exposure.totals();
+        let warm_up = self.phases.get(&Phase::WarmUp);
+        let warm_up = warm_up.map_or_else(Totals::default, |phase| phase.exposure.totals());
+        let served = serve.exposure.totals();
+        let seconds = served.seconds.saturating_add(warm_up.seconds);
+        let requests = served.requests.saturating_add(warm_up.requests);
         let never = FamilyBaseline::default();
         let learned = serve.families.get(&family).unwrap_or(&never);
         let quiet_s = serve.exposure.seconds_since(&learned.last_new);

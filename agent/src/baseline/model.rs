@@ -11,8 +11,9 @@ use super::exposure::{Clock, Exposure, Share, Totals, merge_clocks};
 use super::facts::{FactSet, Learned, Seen, cap, truncate};
 use super::hash::{hash64, sha256_hex};
 use super::key::Key;
+use super::neighbours::{excuses, judge_of};
 use super::sample::Sample;
-use crate::observe::fact::{Fact, Family, Phase};
+use crate::observe::fact::{Fact, Family, Marks, Phase};
 
 /// Facts of a matured family that wait for approval.
 const PENDING: usize = 256;
@@ -35,6 +36,8 @@ pub struct KeyMismatch {
 pub enum Knowledge {
     /// Learned in this phase.
     Here,
+    /// Not learned here, but in this other phase, and ordinary here for that: see [`excuses`].
+    Neighbour(Phase),
     /// Not learned here, but in this other phase.
     Elsewhere(Phase),
     /// Not learned anywhere.
@@ -223,15 +226,19 @@ impl Baseline {
     /// Whether facts of this family and phase are judged rather than learned.
     #[must_use]
     pub fn judges(&self, phase: Phase, family: Family) -> bool {
+        let complete = self
+            .family(phase, family)
+            .is_none_or(|here| here.facts.refused() == 0);
         self.is_frozen()
-            || self
-                .family(phase, family)
-                .is_some_and(FamilyBaseline::is_active)
+            || complete
+                && self
+                    .family(judge_of(phase), family)
+                    .is_some_and(FamilyBaseline::is_active)
     }
 
-    /// What is known about a fact in a phase.
+    /// What is known about a fact with these marks in a phase.
     #[must_use]
-    pub fn knows(&self, phase: Phase, fact: &Fact) -> Knowledge {
+    pub fn knows(&self, phase: Phase, fact: &Fact, marks: Marks) -> Knowledge {
         let holds = |phase: Phase| {
             self.family(phase, fact.family)
                 .is_some_and(|f| f.facts.get(fact).is_some())
@@ -239,10 +246,14 @@ impl Baseline {
         if holds(phase) {
             return Knowledge::Here;
         }
-        Phase::ALL
-            .into_iter()
-            .find(|other| holds(*other))
-            .map_or(Knowledge::Unknown, Knowledge::Elsewhere)
+        let mut others = Phase::ALL.into_iter().filter(|other| holds(*other));
+        let Some(first) = others.next() else {
+            return Knowledge::Unknown;
+        };
+        std::iter::once(first)
+            .chain(others)
+            .find(|other| excuses(*other, phase, marks))
+            .map_or(Knowledge::Elsewhere(first), Knowledge::Neighbour)
     }
 
     /// Learns one sighting of a fact. The caller decides whether the family still learns.
@@ -258,7 +269,8 @@ impl Baseline {
         learned
     }
 
-    /// Remembers a fact that a matured family does not know, for later approval, and returns what was known before.
+    /// Remembers a fact that a matured family does not know, for later approval, and returns what was known before. It
+    /// waits in the phase that judged it, so that it is told once for all of them.
     pub fn set_pending(
         &mut self,
         phase: Phase,
@@ -267,7 +279,7 @@ impl Baseline {
         now_s: i64,
     ) -> Option<Seen> {
         let replica = hash64(&[replica.as_bytes()]);
-        let here = self.phases.entry(phase).or_default();
+        let here = self.phases.entry(judge_of(phase)).or_default();
         let pending = &mut here.families.entry(fact.family).or_default().pending;
         let before = pending.get(fact).cloned();
         pending.learn(fact, PENDING, replica, now_s);
@@ -278,7 +290,7 @@ impl Baseline {
     pub fn set_reported(&mut self, phase: Phase, fact: &Fact, now_s: i64) {
         if let Some(family) = self
             .phases
-            .get_mut(&phase)
+            .get_mut(&judge_of(phase))
             .and_then(|p| p.families.get_mut(&fact.family))
         {
             family.pending.reported(fact, now_s);

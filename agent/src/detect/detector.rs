@@ -102,11 +102,12 @@ impl Detector {
             };
             return outcome.news(news);
         }
-        let elsewhere = match baseline.knows(phase, fact) {
+        let elsewhere = match baseline.knows(phase, fact, sighting.marks) {
             Knowledge::Here => {
                 baseline.learn(phase, fact, replica, now_s);
                 return Outcome::default();
             }
+            Knowledge::Neighbour(_) => return Outcome::default(),
             Knowledge::Elsewhere(other) => Some(other),
             Knowledge::Unknown => None,
         };

@@ -5,6 +5,7 @@ use super::danger::{Category, ceiling};
 use super::finding::{Contribution, Method};
 use super::wording;
 use crate::baseline::model::Baseline;
+use crate::baseline::neighbours::judge_of;
 use crate::baseline::quantity::counted;
 use crate::observe::fact::{Fact, Phase, Sighting};
 
@@ -22,7 +23,8 @@ pub fn claim(
     category: Category,
     elsewhere: Option<Phase>,
 ) -> Claim {
-    let (phase, fact) = (sighting.phase, &sighting.fact);
+    let fact = &sighting.fact;
+    let phase = judge_of(sighting.phase);
     let quiet = quiet_windows(baseline, phase, fact);
     let profile = category.profile();
     let most = ceiling(category, fact.origin);

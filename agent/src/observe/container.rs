@@ -114,7 +114,7 @@ impl Observer {
             Action::Exit { status } => {
                 let sighting = self.exit(event, *status);
                 match self.processes.exit(*pid) {
-                    Ended::Entrypoint => self.phase.main_ended(),
+                    Ended::Entrypoint => self.phase.main_ended(*at),
                     Ended::Runtime => self.epoch += 1,
                     Ended::Other => {}
                 }
@@ -179,7 +179,7 @@ impl Observer {
         }
         let served = counters.requests > 0 || counters.accepted > 0;
         let before = self.phase.phase();
-        self.phase.window(window.end, served);
+        self.phase.window(window.end, counters.requests, served);
         self.epoch += u64::from(self.phase.phase() != before);
         let began_in = std::mem::replace(&mut self.window_phase, self.phase.phase());
         let phase = (began_in == self.window_phase).then_some(began_in);

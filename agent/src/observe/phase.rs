@@ -1,4 +1,17 @@
-//! Which part of its life a container is in.
+//! Which part of its life a container is in, from what it does alone.
+//!
+//! ```text
+//! start ──> load ──> warmup ──> serve <──> reload
+//!                                  every one ──> stop
+//! ```
+//! Steps may be left out: a server that is never asked goes from load to serve, one without model files never loads.
+//!
+//! Warm-up and reload are when a server does what it otherwise does not, so an intruder may want to be in them. Warm-up
+//! is had once a life and for at most [`WARM_UP_NS`]. A reload begins when a program that loaded models before reads
+//! one again, which an intruder inside that program can bring about; but its time is taken from a credit that a fifth of
+//! the time passed refills, and what it excuses is only what the workload is known to do when it loads.
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,13 +24,55 @@ const QUIET: u64 = 15_000_000_000;
 /// A container that never listens serves (a queue, a schedule) once it has run for so long, in nanoseconds.
 const SETTLE: u64 = 60_000_000_000;
 
-/// Follows a container through its phases. They only ever advance.
+/// A server that starts no program, maps no code and reads no model for so long has settled, in nanoseconds.
+const SETTLED: u64 = 10_000_000_000;
+
+/// Longest warm-up, in nanoseconds.
+const WARM_UP_NS: u64 = 120_000_000_000;
+
+/// Requests after which nothing is a first request any more.
+const WARM_UP_REQUESTS: u64 = 10_000;
+
+/// Longest reload, in nanoseconds.
+const RELOAD_NS: u64 = 120_000_000_000;
+
+/// Most time of reloads that can be saved up, in nanoseconds.
+const RELOAD_CREDIT: u64 = 2 * RELOAD_NS;
+
+/// Credit without which no reload begins, in nanoseconds: shorter ones would only cut a server's life into pieces.
+const RELOAD_LEAST: u64 = 30_000_000_000;
+
+/// One part of the time passed becomes credit for reloads.
+const RELOAD_PART: u64 = 5;
+
+/// Most programs remembered to have loaded models.
+const LOADERS: usize = 16;
+
+/// Who reads a model file.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
+    /// Its executable; empty when it was never seen.
+    pub exe: &'a str,
+    /// When its process began, when that is known.
+    pub started: Option<Moment>,
+}
+
+/// Follows a container through its phases.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhaseTracker {
     phase: Phase,
+    /// When the phase began.
+    since: Moment,
     listening: bool,
-    /// The last sign of starting or loading: birth, a program start, a model file read.
+    /// The last sign of starting, loading or settling: birth, a program start, code mapped, a model file read.
     busy: Moment,
+    /// Requests since warm-up began.
+    requests: u64,
+    /// Executables that read model files before the server served.
+    loaders: BTreeSet<String>,
+    /// Time for reloads, nanoseconds, as of `credited`.
+    credit: u64,
+    credited: Moment,
 }
 
 impl PhaseTracker {
@@ -26,22 +81,28 @@ impl PhaseTracker {
     pub fn born(at: Moment) -> Self {
         Self {
             phase: Phase::Start,
+            since: at,
             listening: false,
             busy: at,
+            requests: 0,
+            loaders: BTreeSet::new(),
+            credit: RELOAD_CREDIT,
+            credited: at,
         }
     }
 
     /// A container found running: one that listens is taken to serve.
     #[must_use]
     pub fn existing(at: Moment, listening: bool) -> Self {
+        let phase = if listening {
+            Phase::Serve
+        } else {
+            Phase::Start
+        };
         Self {
-            phase: if listening {
-                Phase::Serve
-            } else {
-                Phase::Start
-            },
+            phase,
             listening,
-            busy: at,
+            ..Self::born(at)
         }
     }
 
@@ -56,10 +117,35 @@ impl PhaseTracker {
         self.busy = self.busy.max(at);
     }
 
+    /// The server mapped a file as code that it did not map before in this phase.
+    pub fn code_mapped(&mut self, at: Moment) {
+        // Before the first request a library loaded late is no reason to wait: much is loaded all the time.
+        if matches!(self.phase, Phase::WarmUp | Phase::Reload) {
+            self.busy = self.busy.max(at);
+        }
+    }
+
     /// The server read a model file.
-    pub fn model_read(&mut self, at: Moment) {
-        self.busy = self.busy.max(at);
-        self.advance(Phase::Load);
+    pub fn model_read(&mut self, at: Moment, reader: Reader<'_>) {
+        match self.phase {
+            Phase::Start | Phase::Load | Phase::WarmUp => {
+                self.busy = self.busy.max(at);
+                self.remember(reader);
+                if self.phase == Phase::Start {
+                    self.enter(Phase::Load, at);
+                }
+            }
+            Phase::Serve if self.is_loader(reader) => {
+                self.refill(at);
+                if self.credit >= RELOAD_LEAST {
+                    self.remember(reader);
+                    self.busy = self.busy.max(at);
+                    self.enter(Phase::Reload, at);
+                }
+            }
+            Phase::Reload if self.is_loader(reader) => self.busy = self.busy.max(at),
+            Phase::Serve | Phase::Reload | Phase::Stop => {}
+        }
     }
 
     /// The server began to listen.
@@ -67,100 +153,72 @@ impl PhaseTracker {
         self.listening = true;
     }
 
-    /// A window ended in which the container accepted connections or was asked something, or was not.
-    pub fn window(&mut self, end: Moment, served: bool) {
-        let patience = if self.listening { QUIET } else { SETTLE };
-        if served || end.since(self.busy) >= patience {
-            self.advance(Phase::Serve);
+    /// A window ended in which the container took so many requests; `asked` says whether it took requests or
+    /// connections at all.
+    pub fn window(&mut self, end: Moment, requests: u64, asked: bool) {
+        let quiet = end.since(self.busy.max(self.since));
+        let lasted = end.since(self.since);
+        match self.phase {
+            Phase::Start | Phase::Load => {
+                let patience = if self.listening { QUIET } else { SETTLE };
+                if asked {
+                    self.requests = requests;
+                    self.enter(Phase::WarmUp, end);
+                } else if end.since(self.busy) >= patience {
+                    self.enter(Phase::Serve, end);
+                }
+            }
+            Phase::WarmUp => {
+                self.requests = self.requests.saturating_add(requests);
+                if quiet >= SETTLED || lasted >= WARM_UP_NS || self.requests >= WARM_UP_REQUESTS {
+                    self.enter(Phase::Serve, end);
+                }
+            }
+            Phase::Reload => {
+                if quiet >= SETTLED || lasted >= self.credit.min(RELOAD_NS) {
+                    self.credit = self.credit.saturating_sub(lasted);
+                    self.credited = self.credited.max(end);
+                    self.enter(Phase::Serve, end);
+                }
+            }
+            Phase::Serve | Phase::Stop => {}
         }
     }
 
     /// The entrypoint ended.
-    pub fn main_ended(&mut self) {
-        self.advance(Phase::Stop);
+    pub fn main_ended(&mut self, at: Moment) {
+        self.enter(Phase::Stop, at);
     }
 
-    fn advance(&mut self, to: Phase) {
-        self.phase = self.phase.max(to);
+    fn enter(&mut self, phase: Phase, at: Moment) {
+        if self.phase != phase {
+            self.phase = phase;
+            self.since = self.since.max(at);
+        }
+    }
+
+    fn remember(&mut self, reader: Reader<'_>) {
+        if !reader.exe.is_empty() && self.loaders.len() < LOADERS {
+            self.loaders.insert(reader.exe.to_owned());
+        }
+    }
+
+    /// Whether a read by this program can be a reload. A copy is not: `cat` never loaded a model. Where the load was not
+    /// seen, whoever ran already when serving began may have done it.
+    fn is_loader(&self, reader: Reader<'_>) -> bool {
+        if self.loaders.is_empty() {
+            reader.started.is_none_or(|at| at <= self.since)
+        } else {
+            self.loaders.contains(reader.exe)
+        }
+    }
+
+    fn refill(&mut self, at: Moment) {
+        let earned = at.since(self.credited) / RELOAD_PART;
+        self.credit = self.credit.saturating_add(earned).min(RELOAD_CREDIT);
+        self.credited = self.credited.max(at);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn seconds(seconds: u64) -> Moment {
-        Moment(seconds * 1_000_000_000)
-    }
-
-    #[test]
-    fn a_model_read_and_a_request_advance_it() {
-        let mut tracker = PhaseTracker::born(seconds(0));
-        assert_eq!(tracker.phase(), Phase::Start);
-        tracker.model_read(seconds(2));
-        assert_eq!(tracker.phase(), Phase::Load);
-        tracker.listens();
-        tracker.window(seconds(5), false);
-        assert_eq!(tracker.phase(), Phase::Load);
-        tracker.window(seconds(10), true);
-        assert_eq!(tracker.phase(), Phase::Serve);
-        tracker.model_read(seconds(12));
-        assert_eq!(tracker.phase(), Phase::Serve);
-        tracker.main_ended();
-        tracker.window(seconds(15), true);
-        assert_eq!(tracker.phase(), Phase::Stop);
-    }
-
-    #[test]
-    fn listening_in_quiet_is_serving() {
-        let mut tracker = PhaseTracker::born(seconds(0));
-        tracker.listens();
-        tracker.program_started(seconds(10));
-        tracker.window(seconds(24), false);
-        assert_eq!(tracker.phase(), Phase::Start);
-        tracker.window(seconds(25), false);
-        assert_eq!(tracker.phase(), Phase::Serve);
-    }
-
-    #[test]
-    fn a_container_that_never_listens_settles() {
-        let mut tracker = PhaseTracker::born(seconds(100));
-        tracker.window(seconds(159), false);
-        assert_eq!(tracker.phase(), Phase::Start);
-        tracker.window(seconds(160), false);
-        assert_eq!(tracker.phase(), Phase::Serve);
-    }
-
-    #[test]
-    fn a_container_found_listening_serves() {
-        assert_eq!(
-            PhaseTracker::existing(seconds(9), true).phase(),
-            Phase::Serve
-        );
-        assert_eq!(
-            PhaseTracker::existing(seconds(9), false).phase(),
-            Phase::Start
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn phases_never_go_back(steps in prop::collection::vec((0..5_u8, 0..200_u64), 0..60)) {
-            let mut tracker = PhaseTracker::born(seconds(0));
-            let mut last = tracker.phase();
-            for (step, at) in steps {
-                match step {
-                    0 => tracker.program_started(seconds(at)),
-                    1 => tracker.model_read(seconds(at)),
-                    2 => tracker.listens(),
-                    3 => tracker.window(seconds(at), at % 7 == 0),
-                    _ => tracker.window(seconds(at), false),
-                }
-                prop_assert!(tracker.phase() >= last);
-                last = tracker.phase();
-            }
-        }
-    }
-}
+mod tests;

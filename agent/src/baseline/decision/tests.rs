@@ -3,7 +3,7 @@
 use super::*;
 use crate::baseline::key::Key;
 use crate::baseline::model::Knowledge;
-use crate::observe::fact::{Family, Origin};
+use crate::observe::fact::{Family, Marks, Origin};
 
 fn empty() -> Baseline {
     let key = Key {
@@ -35,7 +35,10 @@ fn an_approved_fact_is_known_and_waits_no_more() {
     let id = fact_id(Phase::Serve, &endpoint(1));
     let done = base.approve(&Approved::Ids(&[id]), &word(9)).unwrap();
     assert_eq!(done, [(Phase::Serve, endpoint(1))]);
-    assert_eq!(base.knows(Phase::Serve, &endpoint(1)), Knowledge::Here);
+    assert_eq!(
+        base.knows(Phase::Serve, &endpoint(1), Marks::default()),
+        Knowledge::Here
+    );
     assert_eq!(base.awaiting(), [(Phase::Serve, endpoint(2))]);
     let family = base.family(Phase::Serve, Family::Endpoint).unwrap();
     let seen = family.facts.get(&endpoint(1)).unwrap();
@@ -102,7 +105,10 @@ fn a_reset_is_not_undone_by_an_older_copy() {
     assert!(reset.version() > older.version());
     assert_eq!((reset.created_s, reset.is_frozen()), (10, false));
     reset.merge(&older).unwrap();
-    assert_eq!(reset.knows(Phase::Serve, &endpoint(1)), Knowledge::Unknown);
+    assert_eq!(
+        reset.knows(Phase::Serve, &endpoint(1), Marks::default()),
+        Knowledge::Unknown
+    );
     let mut late = older;
     late.merge(&reset).unwrap();
     assert_eq!(late, reset);

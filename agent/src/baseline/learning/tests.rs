@@ -144,6 +144,33 @@ fn short_phases_mature_after_two_complete_passes() {
 }
 
 #[test]
+fn warm_up_is_experience_of_serving_and_judges_with_it() {
+    let mut base = baseline();
+    let uname = fact(Family::Executable, "/usr/bin/uname <- /usr/bin/python3");
+    base.learn(Phase::WarmUp, &uname, "r", 0);
+    let warm_up = Share {
+        ms: 15_000,
+        windows: 3,
+        requests: 45,
+        ..Share::default()
+    };
+    base.add_window(Phase::WarmUp, "r", warm_up, 0);
+    serve(&mut base, "r", 4, 4);
+    assert!(!base.judges(Phase::WarmUp, Family::Executable));
+    serve(&mut base, "r", 1, 1);
+    for phase in [Phase::WarmUp, Phase::Serve, Phase::Reload] {
+        assert!(base.judges(phase, Family::Executable), "{phase:?}");
+    }
+    assert!(!base.judges(Phase::Start, Family::Executable));
+    for i in 0..=cap(Family::Listener) {
+        let value = i.to_string();
+        base.learn(Phase::WarmUp, &fact(Family::Listener, &value), "r", 0);
+    }
+    assert!(!base.judges(Phase::WarmUp, Family::Listener), "a full set");
+    assert!(base.judges(Phase::Serve, Family::Listener));
+}
+
+#[test]
 fn a_stop_that_is_going_on_is_not_a_pass() {
     let mut base = baseline();
     serve(&mut base, "c", 20, 200);

@@ -5,6 +5,8 @@
     reason = "tests"
 )]
 
+mod phases;
+
 use proptest::prelude::*;
 
 use super::testing::{Bench, CONTAINER, Sight, settings, sight};

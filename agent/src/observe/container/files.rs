@@ -4,6 +4,7 @@ use super::Observer;
 use crate::observe::event::{Access, Action, Event, Mapping, Place};
 use crate::observe::fact::{Family, Marks, Origin, Sighting};
 use crate::observe::file_change::{self, Change};
+use crate::observe::phase::Reader;
 use crate::observe::{errno, path};
 
 impl Observer {
@@ -100,7 +101,12 @@ impl Observer {
             return self.sighting(event, Family::Device, origin, value, raw, marks);
         }
         if marks.model_file && access == Access::Read && origin == Origin::Server {
-            self.phase.model_read(event.at);
+            let process = self.processes.info(event.pid);
+            let reader = Reader {
+                exe: &process.exe,
+                started: process.started,
+            };
+            self.phase.model_read(event.at, reader);
         }
         let family = match access {
             Access::Read => Family::FileRead,
@@ -110,7 +116,10 @@ impl Observer {
         self.sighting(event, family, origin, value, raw, marks)
     }
 
-    fn code(&self, event: &Event, origin: Origin, raw: String, place: Place) -> Sighting {
+    fn code(&mut self, event: &Event, origin: Origin, raw: String, place: Place) -> Sighting {
+        if origin == Origin::Server {
+            self.phase.code_mapped(event.at);
+        }
         let mut marks = path::marks(&raw, Access::Read);
         marks.not_from_image = is_foreign(place);
         marks.fileless = place.memfd || place.unlinked;

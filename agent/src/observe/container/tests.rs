@@ -8,7 +8,7 @@
 mod names;
 
 use super::*;
-use crate::observe::event::{Access, CgroupId, Exec, FileId, Place, Protocol};
+use crate::observe::event::{Access, CgroupId, Exec, FileId, Mapping, Place, Protocol};
 use crate::observe::window::{CallCount, Counters};
 
 const SECOND: u64 = 1_000_000_000;
@@ -89,6 +89,16 @@ fn open(path: &str, access: Access) -> Action {
         access,
         truncated: false,
         flags: 0,
+        place: Place::default(),
+        file: FileId::default(),
+    }
+}
+
+fn map(path: &str) -> Action {
+    Action::Map {
+        path: path.to_owned(),
+        mapping: Mapping::Code,
+        truncated: false,
         place: Place::default(),
         file: FileId::default(),
     }
@@ -272,7 +282,23 @@ fn the_phases_follow_what_the_server_does() {
     assert_eq!(feed.window(Counters::default()).phase, Some(Phase::Load));
     assert_eq!(feed.window(served(Counters::default())).phase, None);
     let report = feed.window(served(Counters::default()));
-    assert_eq!((report.phase, report.requests), (Some(Phase::Serve), 1));
+    assert_eq!((report.phase, report.requests), (Some(Phase::WarmUp), 1));
+    let late = feed.act(10, map("/usr/lib/libjit.so")).unwrap();
+    assert_eq!(late.phase, Phase::WarmUp);
+    feed.window(served(Counters::default()));
+    feed.window(served(Counters::default()));
+    let report = feed.window(served(Counters::default()));
+    assert_eq!(report.phase, Some(Phase::Serve));
+
+    feed.act(40, exec("/usr/bin/cat", RUNTIME, &["cat"]));
+    feed.act(40, open("/models/a.onnx", Access::Read));
+    feed.act(40, Action::Exit { status: 0 });
+    assert_eq!(feed.observer.phase(), Phase::Serve);
+    let again = feed.act(10, open("/models/a.onnx", Access::Read)).unwrap();
+    assert_eq!(again.phase, Phase::Reload);
+    feed.window(served(Counters::default()));
+    feed.window(served(Counters::default()));
+    assert_eq!(feed.observer.phase(), Phase::Serve);
     feed.act(30, Action::Exit { status: 0 });
     assert_eq!(feed.observer.phase(), Phase::Serve);
     feed.act(10, Action::Exit { status: 0 });
@@ -292,7 +318,7 @@ fn a_call_is_reported_once_a_phase() {
     feed.window(served(Counters::default()));
     let report = feed.window(served(calls(&[libc::SYS_read])));
     assert_eq!(names(&report), ["read"]);
-    assert_eq!(report.sightings[0].phase, Phase::Serve);
+    assert_eq!(report.sightings[0].phase, Phase::WarmUp);
     let mut unused = calls(&[libc::SYS_mount]);
     unused.calls[0].calls = 0;
     assert!(feed.window(unused).sightings.is_empty());

@@ -1,0 +1,81 @@
+//! What the phases of a learned workload excuse, and what they do not.
+
+use super::*;
+
+const EARLY: [Phase; 2] = [Phase::Start, Phase::Load];
+const SERVING: [Phase; 3] = [Phase::WarmUp, Phase::Serve, Phase::Reload];
+
+fn ldconfig() -> Sight {
+    sight(Family::Executable, "/sbin/ldconfig <- /usr/bin/python3.11")
+}
+
+fn token() -> Sight {
+    sight(Family::FileRead, "/root/.aws/credentials").mark(|marks| marks.secret_file = true)
+}
+
+/// A workload that starts helpers, a shell among them, and reads a credential when it loads.
+fn starter() -> Bench {
+    let mut bench = Bench::new();
+    for early in [ldconfig(), shell(), token()] {
+        bench.see(early.in_phase(Phase::Load));
+    }
+    for sight in Bench::routine() {
+        bench.see(sight);
+    }
+    bench.quiet(40);
+    bench
+}
+
+#[test]
+fn the_same_life_with_other_borders_between_its_phases_is_silent() {
+    let mut bench = starter();
+    for phase in Phase::ALL {
+        for sight in Bench::routine() {
+            let outcome = bench.see(sight.in_phase(phase));
+            assert_eq!(outcome.finding, None, "{phase:?}");
+        }
+    }
+    for phase in EARLY.into_iter().chain([Phase::WarmUp, Phase::Reload]) {
+        let outcome = bench.see(ldconfig().in_phase(phase));
+        assert_eq!(outcome.finding, None, "{phase:?}");
+    }
+}
+
+#[test]
+fn what_is_new_is_judged_wherever_requests_are_taken() {
+    for phase in SERVING {
+        let mut bench = Bench::learned();
+        let finding = bench.see(shell().in_phase(phase)).finding;
+        let finding = finding.expect("a finding");
+        assert_eq!((finding.severity, finding.phase), (Severity::High, phase));
+    }
+}
+
+#[test]
+fn a_start_excuses_no_shell_and_no_credential_where_an_intruder_may_choose_the_time() {
+    for (seen, phase, found) in [
+        (shell(), Phase::WarmUp, true),
+        (shell(), Phase::Reload, true),
+        (token(), Phase::Reload, true),
+        (token(), Phase::WarmUp, false),
+        (ldconfig(), Phase::Serve, true),
+    ] {
+        let outcome = starter().see(seen.clone().in_phase(phase));
+        assert_eq!(outcome.finding.is_some(), found, "{seen:?} {phase:?}");
+    }
+}
+
+#[test]
+fn what_one_phase_excuses_is_not_handed_on() {
+    let mut bench = starter();
+    assert_eq!(bench.see(ldconfig().in_phase(Phase::WarmUp)).finding, None);
+    assert!(bench.see(ldconfig()).finding.is_some());
+}
+
+#[test]
+fn a_finding_of_warm_up_is_not_told_again_while_serving() {
+    let mut bench = Bench::learned();
+    let write = || sight(Family::FileWrite, "/srv/new.txt");
+    assert!(bench.see(write().in_phase(Phase::WarmUp)).finding.is_some());
+    assert_eq!(bench.see(write()), repeated(News::Pending));
+}
