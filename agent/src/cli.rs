@@ -9,6 +9,7 @@ mod client;
 mod completion;
 mod config;
 mod containers;
+mod evaluate;
 mod events;
 mod output;
 mod run;
@@ -68,6 +69,8 @@ enum Verb {
     #[command(subcommand)]
     Baseline(baseline::Baseline),
     #[command(subcommand)]
+    Evaluate(evaluate::Evaluate),
+    #[command(subcommand)]
     Config(config::ConfigVerb),
     Version(version::Version),
     Completion(completion::Completion),
@@ -97,6 +100,7 @@ impl Cli {
             Verb::Containers(verb) => verb.run(global),
             Verb::Events(verb) => verb.run(global),
             Verb::Baseline(verb) => verb.run(global),
+            Verb::Evaluate(verb) => verb.run(global),
             Verb::Config(verb) => verb.run(global),
             Verb::Version(verb) => verb.run(global),
             Verb::Completion(verb) => verb.run(global),

@@ -17,6 +17,7 @@ pub mod cli;
 pub mod config;
 pub mod detect;
 pub mod engine;
+pub mod evaluate;
 pub mod export;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -38,6 +38,12 @@ pub fn name(call: u16) -> Cow<'static, str> {
         .map_or_else(|| Cow::Owned(format!("syscall_{call}")), Cow::Borrowed)
 }
 
+/// Number of a system call of this architecture by its name; `None` for a name that it does not have.
+#[must_use]
+pub fn number(called: &str) -> Option<u16> {
+    (0..=SIGRETURN).find(|call| name(*call) == called)
+}
+
 /// Is this a call that language runtimes make on their own account: memory, threads, time, polling, questions about
 /// a descriptor? Such a call, seen for the first time, is never worth a finding alone.
 #[must_use]
@@ -264,6 +270,14 @@ mod tests {
         assert_eq!(name(510), "syscall_510");
         assert_eq!(name(600), "syscall_600");
         assert_eq!(name(u16::MAX), "syscall_65535");
+    }
+
+    #[test]
+    fn names_lead_back_to_numbers() {
+        for call in ["read", "openat", "execve", "rt_sigreturn"] {
+            assert_eq!(number(call).map(name).as_deref(), Some(call));
+        }
+        assert_eq!((number("procexit"), number("")), (None, None));
     }
 
     #[test]

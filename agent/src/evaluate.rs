@@ -1,0 +1,7 @@
+//! Public data sets, scored by the same layers that run live.
+//!
+//! Nothing here decides anything that the core does not: a protocol cuts a data set into what is learned and what is
+//! judged, and counts. Thresholds come from what was learned alone.
+
+pub mod interval;
+pub mod ncsu;
