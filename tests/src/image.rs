@@ -20,28 +20,74 @@ pub const BUILD_COMMANDS: [(&str, &str); 2] = [("mmdebstrap", "mmdebstrap"), ("t
 
 /// The tag of an image; makes the image when the engine does not have it.
 ///
+/// A recipe is a folder with a program `build.sh`; or with a list of Debian `packages`, or the name of a `base`, and what
+/// is done in a container of either: `install.sh`, and settings in `image`.
+///
 /// # Errors
 /// When it cannot be made.
 pub fn provide(name: &str) -> Result<String> {
     let recipe = recipes().join(name);
-    let tag = format!("picket/{name}:{}", fingerprint(&recipe)?);
+    let base = match fs::read_to_string(recipe.join("base")) {
+        Ok(base) => Some(provide(base.trim())?),
+        Err(_) => None,
+    };
+    let tag = format!(
+        "picket/{name}:{}",
+        fingerprint(&ingredients(&recipe)?, base.as_deref())?
+    );
     if docker(&["image", "inspect", "--format", "{{.Id}}", &tag]).is_ok() {
         return Ok(tag);
     }
     eprintln!("setup: making the image {tag} from Debian packages and Python wheels");
-    let build = recipe.join("build.sh");
-    let status = Command::new(&build)
-        .arg(&tag)
-        .arg(cache()?)
+    if recipe.join("build.sh").is_file() {
+        run(&recipe.join("build.sh"), &[&tag], None)?;
+    } else if let Some(base) = base {
+        run(&recipes().join("derive.sh"), &[&tag, &base], Some(&recipe))?;
+    } else {
+        let bare = format!("{tag}-bare");
+        run(&recipes().join("debian.sh"), &[&bare], Some(&recipe))?;
+        let derived = run(&recipes().join("derive.sh"), &[&tag, &bare], Some(&recipe));
+        docker(&["image", "rm", &bare])?;
+        derived?;
+    }
+    remove_older(name, &tag)?;
+    Ok(tag)
+}
+
+/// Runs a script of the recipes: `SCRIPT IMAGE CACHE [RECIPE [BASE]]`.
+fn run(script: &Path, images: &[&str], recipe: Option<&Path>) -> Result<()> {
+    let mut command = Command::new(script);
+    let mut images = images.iter();
+    command.args(images.next()).arg(cache()?);
+    let status = command
+        .args(recipe)
+        .args(images)
         .status()
-        .with_context(|| format!("cannot run {}", build.display()))?;
+        .with_context(|| format!("cannot run {}", script.display()))?;
     ensure!(
         status.success(),
         "{} failed ({status}); its messages are above",
-        build.display()
+        script.display()
     );
-    remove_older(name, &tag)?;
-    Ok(tag)
+    Ok(())
+}
+
+/// The files that decide what an image is, each with the name it is known by.
+fn ingredients(recipe: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let mut files = Vec::new();
+    list(recipe, &mut files)?;
+    files.sort();
+    let mut named = Vec::new();
+    for file in files {
+        let name = file.strip_prefix(recipe)?.to_string_lossy().into_owned();
+        named.push((name, file));
+    }
+    if !recipe.join("build.sh").is_file() {
+        for script in ["debian.sh", "derive.sh"] {
+            named.push((format!("../{script}"), recipes().join(script)));
+        }
+    }
+    Ok(named)
 }
 
 /// Removes the images that earlier recipes made. One that a container still uses stays.
@@ -68,7 +114,15 @@ impl Variant {
     /// # Errors
     /// When the engine refuses.
     pub fn create(image: &str, name: &str) -> Result<Self> {
-        let tag = format!("picket/{name}:1");
+        Self::version(image, name, 1)
+    }
+
+    /// As [`Variant::create`], as this version of the workload of that name.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn version(image: &str, name: &str, version: u32) -> Result<Self> {
+        let tag = format!("picket/{name}:{version}");
         let container = docker(&["create", image])?;
         let label = format!("LABEL variant={name}");
         let committed = docker(&["commit", "--change", &label, &container, &tag]);
@@ -95,18 +149,15 @@ fn cache() -> Result<PathBuf> {
     Ok(cache.canonicalize()?)
 }
 
-/// Twelve hex digits that change with any file below `folder`.
-fn fingerprint(folder: &Path) -> Result<String> {
-    let mut files = Vec::new();
-    list(folder, &mut files)?;
-    files.sort();
+/// Twelve hex digits that change with any of the files, their names and the base.
+fn fingerprint(files: &[(String, PathBuf)], base: Option<&str>) -> Result<String> {
     let mut hash = Sha256::new();
-    for file in files {
-        let name = file.strip_prefix(folder)?.to_string_lossy().into_owned();
-        let content = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    for (name, file) in files {
+        let content = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         hash.update(format!("{name}\0{}\0", content.len()));
         hash.update(content);
     }
+    hash.update(base.unwrap_or_default());
     let digest = hash.finalize();
     Ok(digest
         .iter()
@@ -141,25 +192,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fingerprint_follows_names_and_contents() {
+    fn a_fingerprint_follows_names_contents_and_base() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("srv/app.py");
         fs::create_dir(dir.path().join("srv")).unwrap();
         fs::write(&file, "a = 1").unwrap();
-        let first = fingerprint(dir.path()).unwrap();
+        let of = |base| fingerprint(&ingredients(dir.path()).unwrap(), base).unwrap();
+        let first = of(None);
         assert_eq!(first.len(), 12);
-        assert_eq!(fingerprint(dir.path()).unwrap(), first);
+        assert_eq!(of(None), first);
+        assert_ne!(of(Some("picket/python:1")), first);
         fs::write(&file, "a = 2").unwrap();
-        let changed = fingerprint(dir.path()).unwrap();
+        let changed = of(None);
         assert_ne!(changed, first);
         fs::rename(&file, dir.path().join("srv/other.py")).unwrap();
-        assert_ne!(fingerprint(dir.path()).unwrap(), changed);
+        assert_ne!(of(None), changed);
     }
 
     #[test]
-    fn every_image_has_a_recipe() {
-        for name in [MODEL_SERVER, BUSYBOX] {
-            assert!(recipes().join(name).join("build.sh").is_file(), "{name}");
+    fn every_recipe_says_how_and_from_what() {
+        for recipe in fs::read_dir(recipes()).unwrap() {
+            let recipe = recipe.unwrap().path();
+            let has = |file| recipe.join(file).is_file();
+            assert!(
+                !recipe.is_dir()
+                    || has("build.sh")
+                    || (has("base") != has("packages") && has("install.sh") && has("image")),
+                "{}",
+                recipe.display()
+            );
         }
     }
 }

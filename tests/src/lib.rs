@@ -11,5 +11,6 @@ pub mod load;
 pub mod metrics;
 pub mod model_server;
 pub mod peer;
+pub mod servers;
 pub mod suite;
 pub mod wait;

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use anyhow::Result;
+
 use crate::http::Connection;
 
 /// Traffic in the background; it ends when dropped.
@@ -15,6 +17,17 @@ pub struct Load {
     clients: Vec<JoinHandle<()>>,
 }
 
+/// What is asked of a server.
+#[derive(Clone, Copy)]
+pub struct Asked {
+    /// Where it answers.
+    pub server: SocketAddr,
+    /// The path of the requests.
+    pub path: &'static str,
+    /// Makes the body of the next one.
+    pub body: fn(&mut Random) -> String,
+}
+
 #[derive(Default)]
 struct Counts {
     answered: AtomicU64,
@@ -22,16 +35,28 @@ struct Counts {
 }
 
 impl Load {
-    /// Sends predictions over some connections, together `rate` a second on average, with random pauses.
+    /// Sends predictions to the tests' own model server over some connections, together `rate` a second on average, with
+    /// random pauses.
     #[must_use]
     pub fn start(server: SocketAddr, connections: u32, rate: f64) -> Self {
+        let asked = Asked {
+            server,
+            path: "/predict",
+            body: prediction,
+        };
+        Self::of(asked, connections, rate)
+    }
+
+    /// As [`Load::start`], with these requests.
+    #[must_use]
+    pub fn of(asked: Asked, connections: u32, rate: f64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let counts = Arc::new(Counts::default());
         let pause = f64::from(connections) / rate;
         let clients = (0..connections)
             .map(|client| {
                 let (stop, counts) = (Arc::clone(&stop), Arc::clone(&counts));
-                thread::spawn(move || send(server, u64::from(client), pause, &stop, &counts))
+                thread::spawn(move || send(asked, u64::from(client), pause, &stop, &counts))
             })
             .collect();
         Self {
@@ -63,27 +88,32 @@ impl Drop for Load {
     }
 }
 
-fn send(server: SocketAddr, seed: u64, pause: f64, stop: &AtomicBool, counts: &Counts) {
+fn send(asked: Asked, seed: u64, pause: f64, stop: &AtomicBool, counts: &Counts) {
     let mut random = Random::new(seed);
     let mut connection = None;
     while !stop.load(Ordering::Relaxed) {
         thread::sleep(Duration::from_secs_f64(pause * random.exponential()));
-        let body = prediction(&mut random);
-        let answer = connection
-            .take()
-            .map_or_else(|| Connection::open(server), Ok)
-            .and_then(|mut open| {
-                let answer = open.request("/predict", Some(&body))?;
-                connection = Some(open);
-                Ok(answer.status)
-            });
-        let count = if matches!(answer, Ok(200)) {
-            &counts.answered
-        } else {
-            &counts.failed
+        let body = (asked.body)(&mut random);
+        let count = match request(&mut connection, asked, &body) {
+            Ok(200) => &counts.answered,
+            _ => &counts.failed,
         };
         count.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// Sends a request over the kept connection; over a new one if there is none or the server has closed it meanwhile.
+fn request(kept: &mut Option<Connection>, asked: Asked, body: &str) -> Result<u16> {
+    if let Some(mut connection) = kept.take()
+        && let Ok(answer) = connection.request(asked.path, Some(body))
+    {
+        *kept = Some(connection);
+        return Ok(answer.status);
+    }
+    let mut connection = Connection::open(asked.server)?;
+    let answer = connection.request(asked.path, Some(body))?;
+    *kept = Some(connection);
+    Ok(answer.status)
 }
 
 /// The body of a prediction: one to four rows of 16 features.

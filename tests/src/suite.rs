@@ -66,7 +66,22 @@ impl<F: Fixture> Default for Suite<F> {
 impl<F: Fixture> Suite<F> {
     /// Adds a test.
     #[must_use]
-    pub fn test(mut self, name: &str, test: fn(&mut F) -> Result<()>) -> Self {
+    pub fn test(
+        self,
+        name: &str,
+        test: impl FnOnce(&mut F) -> Result<()> + Send + 'static,
+    ) -> Self {
+        self.test_unless(name, None, test)
+    }
+
+    /// Adds a test that skips itself where there is a reason to.
+    #[must_use]
+    pub fn test_unless(
+        mut self,
+        name: &str,
+        reason: Option<String>,
+        test: impl FnOnce(&mut F) -> Result<()> + Send + 'static,
+    ) -> Self {
         let stock = Arc::clone(&self.stock);
         self.trials.push(Trial::ignorable_test(name, move || {
             if let Some(reason) = obstacle() {
@@ -75,6 +90,9 @@ impl<F: Fixture> Suite<F> {
                         format!("everything was set up for this test, but it {reason}").into(),
                     );
                 }
+                return Ok(Completion::ignored_with(reason));
+            }
+            if let Some(reason) = reason {
                 return Ok(Completion::ignored_with(reason));
             }
             let mut stock = stock.lock().unwrap_or_else(PoisonError::into_inner);

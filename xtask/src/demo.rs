@@ -48,7 +48,7 @@ pub fn demo() -> Result<ExitCode> {
     cargo::build_agent()?;
     interrupt.check()?;
     let _engine = setup::containers()?;
-    setup::images()?;
+    setup::images(&[image::BUSYBOX, image::MODEL_SERVER])?;
     interrupt.check()?;
     let mut story = Command::new(env::current_exe().context("cannot find this program")?);
     story.arg("demo-story").env(AGENT_VARIABLE, cargo::agent());

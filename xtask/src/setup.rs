@@ -59,8 +59,8 @@ pub fn containers() -> Result<Engine> {
 ///
 /// # Errors
 /// When one cannot be made.
-pub fn images() -> Result<()> {
-    for name in [image::BUSYBOX, image::MODEL_SERVER] {
+pub fn images(names: &[&str]) -> Result<()> {
+    for name in names {
         image::provide(name)?;
     }
     Ok(())

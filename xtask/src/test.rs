@@ -3,6 +3,8 @@
 use std::process::{ExitCode, Stdio};
 
 use anyhow::{Result, ensure};
+use picket_tests::image;
+use picket_tests::servers::Make;
 use picket_tests::suite::REQUIRED_VARIABLE;
 
 use crate::aarch64::{self, Outcome};
@@ -21,7 +23,9 @@ pub fn test() -> Result<ExitCode> {
         .inspect_err(|error| eprintln!("setup: {error:#}"))
         .ok();
     if engine.is_some() {
-        setup::images()?;
+        setup::images(&[image::BUSYBOX])?;
+        let servers: Vec<&str> = Make::tested().into_iter().map(Make::image).collect();
+        setup::images(&servers)?;
     }
     interrupt.check()?;
 
