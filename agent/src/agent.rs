@@ -7,6 +7,7 @@ mod inventory;
 mod members;
 mod pipeline;
 mod privileges;
+mod recordings;
 mod report;
 mod traffic;
 mod views;
@@ -14,6 +15,7 @@ mod watched;
 
 use std::collections::BTreeSet;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,9 +31,11 @@ use self::baselines::Baselines;
 use self::health::Health;
 use self::inventory::Existing;
 use self::pipeline::{Parts, Pipeline};
+use self::recordings::Recordings;
 use self::report::Reporter;
 use crate::config::{Config, FindingsLog, Loaded, Syscalls};
 use crate::engine::{Engine, Settings as EngineSettings};
+use crate::export::api::recording::Request;
 use crate::export::api::state::ApiState;
 use crate::export::http;
 use crate::export::log::{FindingLog, Target};
@@ -64,13 +68,13 @@ pub const BUILD: BuildInfo = BuildInfo {
     target: env!("PICKET_TARGET"),
 };
 
-/// Runs the agent until SIGTERM or SIGINT.
+/// Runs the agent until SIGTERM or SIGINT; `record` names a file for a recording from its first moment on.
 ///
 /// # Errors
 ///
 /// When it cannot start: no probe, no cgroup v2 hierarchy, an address in use. What it can go on without it goes on
 /// without, and says so in the log and in `picket_degraded`.
-pub fn run(loaded: Loaded) -> Result<ExitCode> {
+pub fn run(loaded: Loaded, record: Option<PathBuf>) -> Result<ExitCode> {
     let config = loaded.config;
     tracing::info!(version = BUILD.version, revision = BUILD.revision, config = %loaded.sha256, "Picket starts.");
     let hierarchy = Hierarchy::find()?;
@@ -109,6 +113,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode> {
         existing,
         privileges,
         unpinned,
+        record,
     };
     runtime.block_on(watch(config, begin))?;
     tracing::info!("Picket ends.");
@@ -125,6 +130,7 @@ struct Begin {
     existing: Vec<Existing>,
     privileges: Result<(), String>,
     unpinned: Option<String>,
+    record: Option<PathBuf>,
 }
 
 /// The place where the probe outlives the agent; where there can be none, the reason.
@@ -149,6 +155,7 @@ async fn watch(config: Config, begin: Begin) -> Result<()> {
         existing,
         privileges,
         unpinned,
+        record,
     } = begin;
     let metrics = Arc::new(Metrics::new(
         &BUILD,
@@ -183,14 +190,24 @@ async fn watch(config: Config, begin: Begin) -> Result<()> {
         engine,
         devices: config.devices.as_slice().into(),
         learning: judged_by.learning(),
+        recordings: Recordings {
+            host: health.host(),
+            settings: judged_by,
+            file: None,
+        },
         reporter,
         metrics,
     };
     let mut pipeline = Pipeline::new(parts, resolved_to);
+    if let Some(path) = record {
+        pipeline.record_to(&path)?;
+    }
     pipeline.take_inventory(existing);
     // What waits in the rings is more than may be kept for containers without a name.
     name_all(&mut pipeline, &mut resolved).await;
     pipeline.begin();
+    let (ask, mut asked) = mpsc::unbounded_channel();
+    api.set_recordings(ask);
     api.set_inventory_done();
     tracing::info!(listen = ?tcp.address(), socket = %config.socket.display(), "Picket watches.");
 
@@ -200,7 +217,7 @@ async fn watch(config: Config, begin: Begin) -> Result<()> {
         &mut health,
         &api,
         attention,
-        &mut resolved,
+        (&mut resolved, &mut asked),
         window,
     )
     .await;
@@ -229,7 +246,10 @@ async fn turn(
     health: &mut Health,
     api: &ApiState,
     [alerts, events]: [AsyncFd<OwnedFd>; 2],
-    resolved: &mut mpsc::UnboundedReceiver<Container>,
+    (resolved, asked): (
+        &mut mpsc::UnboundedReceiver<Container>,
+        &mut mpsc::UnboundedReceiver<Request>,
+    ),
     window: Duration,
 ) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be handled")?;
@@ -243,6 +263,7 @@ async fn turn(
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             Some(container) = resolved.recv() => pipeline.identified(container),
+            Some(request) = asked.recv() => pipeline.record_for(request),
             ready = alerts.readable() => {
                 pipeline.drain();
                 ready.context(UNWAITABLE)?.clear_ready();

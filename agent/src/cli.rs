@@ -12,6 +12,8 @@ mod containers;
 mod evaluate;
 mod events;
 mod output;
+mod record;
+mod replay;
 mod run;
 mod status;
 mod table;
@@ -66,6 +68,8 @@ enum Verb {
     Status(status::StatusQuery),
     Containers(containers::Containers),
     Events(events::Events),
+    Record(record::Record),
+    Replay(replay::Replay),
     #[command(subcommand)]
     Baseline(baseline::Baseline),
     #[command(subcommand)]
@@ -99,6 +103,8 @@ impl Cli {
             Verb::Status(verb) => verb.run(global),
             Verb::Containers(verb) => verb.run(global),
             Verb::Events(verb) => verb.run(global),
+            Verb::Record(verb) => verb.run(global),
+            Verb::Replay(verb) => verb.run(global),
             Verb::Baseline(verb) => verb.run(global),
             Verb::Evaluate(verb) => verb.run(global),
             Verb::Config(verb) => verb.run(global),

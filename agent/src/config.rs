@@ -248,7 +248,12 @@ impl Config {
 
 impl Loaded {
     fn defaults() -> Self {
-        let config = Config::default();
+        Self::of(Config::default())
+    }
+
+    /// A configuration that no file or variable says.
+    #[must_use]
+    pub fn of(config: Config) -> Self {
         Self {
             sha256: config.sha256(),
             sources: KEYS.iter().map(|key| (key.name, Source::Default)).collect(),

@@ -6,6 +6,10 @@
 
 mod input;
 mod store;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod time;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -259,21 +263,15 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// What an engine that knows nothing must take first to go on as this one does, for the containers whose baselines
-    /// are `wanted`. What this engine has derived from those baselines it derives anew from now on, as the other will.
-    pub fn checkpoint(&mut self, wanted: impl Fn(&Key, &Container) -> bool) -> Vec<Input> {
-        let keys: BTreeSet<Key> = self
-            .members
-            .values()
-            .filter(|member| wanted(&member.key, &member.container))
-            .map(|member| member.key.clone())
-            .collect();
-        let mut inputs = vec![Input::Time(self.time)];
-        for key in &keys {
-            if let Some(baseline) = self.baselines.get(key) {
-                self.detector.derive_anew(&baseline.id());
-                inputs.push(Input::Baseline(Box::new(baseline.clone())));
-            }
+    /// What an engine that knows nothing must take to go on as this one does, for the containers that are compared with
+    /// these baselines. What this engine has derived from those baselines it derives anew from now on, as the other will.
+    pub fn checkpoint(&mut self, keys: &BTreeSet<Key>) -> Vec<Input> {
+        let now_s = self.steady.seconds(self.time.since_boot());
+        let mut inputs = Vec::new();
+        for key in keys {
+            let baseline = self.baselines.of(key, now_s).clone();
+            self.detector.derive_anew(&baseline.id());
+            inputs.push(Input::Baseline(Box::new(baseline)));
         }
         for (cgroup, member) in &self.members {
             if !keys.contains(&member.key) {

@@ -24,4 +24,5 @@ pub mod fuzzing;
 pub mod incident;
 pub mod observe;
 pub mod probe;
+pub mod record;
 pub mod workload;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::observe::event::CgroupId;
 use crate::observe::process::Known;
+use crate::observe::redact;
 use crate::workload::hierarchy::Hierarchy;
 use crate::workload::lookups::Lookups;
 use crate::workload::processes::{self, KnownProcess};
@@ -101,14 +102,14 @@ pub fn take(hierarchy: &Hierarchy, lookups: &Lookups) -> Vec<Existing> {
     described.collect()
 }
 
-/// Processes as observation takes them.
+/// Processes as observation takes them, without the secrets in their arguments.
 pub fn known(processes: Vec<KnownProcess>) -> Vec<Known> {
     let known = processes.into_iter().map(|process| Known {
         pid: process.pid,
         parent: process.parent,
         exe: process.exe,
         comm: process.comm,
-        argv: process.argv,
+        argv: redact::argv(&process.argv),
         started: process.started,
     });
     known.collect()

@@ -11,17 +11,19 @@ use tokio::sync::mpsc;
 use super::baselines::Baselines;
 use super::clock;
 use super::inventory::{self, Existing};
+use super::recordings::Recordings;
 use super::report::Reporter;
 use super::watched::{Closed, WAITING_EVENTS, Waiting, Watched, kind};
 use crate::baseline::learning::LearningSettings;
 use crate::engine::{Effects, Engine, Input};
 use crate::export::metrics::Metrics;
 use crate::export::view::ContainerView;
-use crate::observe::event::{Action, CgroupId, Event, Moment};
+use crate::observe::event::{CgroupId, Event, Moment};
 use crate::observe::path;
 use crate::observe::redact;
 use crate::observe::window::ThreadCalls;
 use crate::probe::{Probe, Record, Totals};
+use crate::record::Taps;
 use crate::workload::cgroup_path;
 use crate::workload::container::Container;
 use crate::workload::hierarchy::Hierarchy;
@@ -52,6 +54,8 @@ pub struct Parts {
     pub devices: Arc<[String]>,
     /// When learning is enough, for display.
     pub learning: LearningSettings,
+    /// What recordings say of the agent.
+    pub recordings: Recordings,
     /// Where findings go.
     pub reporter: Reporter,
     /// Metrics.
@@ -71,6 +75,7 @@ pub struct Pipeline {
     pub(super) not_watched: BTreeSet<CgroupId>,
     pub(super) resolved: mpsc::UnboundedSender<Container>,
     pub(super) own_cgroup: Option<CgroupId>,
+    pub(super) taps: Taps,
     /// A baseline has just become worth more than before.
     save_at_once: bool,
     /// The last window of an agent before this one, until the gap since then was told.
@@ -99,6 +104,7 @@ impl Pipeline {
             not_watched: BTreeSet::new(),
             resolved,
             own_cgroup,
+            taps: Taps::default(),
             save_at_once: false,
             before,
             announced: BTreeMap::new(),
@@ -177,15 +183,14 @@ impl Pipeline {
             watched.count_bytes(class, moved);
         }
         // Before anything keeps it.
-        if let Action::Exec(exec) = &mut event.action {
-            exec.argv = redact::argv(&exec.argv);
-        }
+        redact::event(&mut event);
         let effects = self.feed(Input::Event(event));
         self.effect(cgroup, effects);
     }
 
-    /// Gives the core its next input.
+    /// Gives the core its next input, and the recordings.
     pub(super) fn feed(&mut self, input: Input) -> Effects {
+        self.taps.note(&input, &mut self.parts.engine);
         self.parts.engine.take(input)
     }
 
@@ -199,7 +204,7 @@ impl Pipeline {
         let Some(watched) = self.watched.get_mut(&cgroup) else {
             return;
         };
-        let boot_ms = self.parts.engine.time().boot_ms;
+        let time = self.parts.engine.time();
         let Parts {
             probe,
             metrics,
@@ -217,8 +222,9 @@ impl Pipeline {
             metrics.suppressed(reason, 1);
         }
         for (news, sighting) in effects.news {
-            reporter.news(news, sighting, &watched.container, boot_ms);
+            reporter.news(news, sighting, &watched.container, time.boot_ms);
         }
+        self.taps.reported(cgroup, effects.findings.len(), time);
         for finding in &effects.findings {
             watched.findings += 1;
             reporter.report(finding);
@@ -348,7 +354,8 @@ impl Pipeline {
     }
 
     /// Gives the findings log its time to finish.
-    pub fn end(self, patience: Duration) {
+    pub fn end(mut self, patience: Duration) {
+        self.end_recordings(patience);
         self.parts.reporter.end(patience);
     }
 

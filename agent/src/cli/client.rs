@@ -79,14 +79,19 @@ impl Client {
 
     /// The JSON lines that `GET path` sends until the agent ends.
     pub(super) async fn stream(&self, path: &str) -> Result<Lines, ClientError> {
+        Ok(Lines {
+            path: path.to_owned(),
+            body: self.open(path).await?,
+            pending: Vec::new(),
+        })
+    }
+
+    /// The bytes that `GET path` sends until the agent ends.
+    pub(super) async fn open(&self, path: &str) -> Result<Incoming, ClientError> {
         let response = timeout(PATIENCE, self.request(path))
             .await
             .unwrap_or_else(|_| Err(self.silent()))?;
-        Ok(Lines {
-            path: path.to_owned(),
-            body: response.into_body(),
-            pending: Vec::new(),
-        })
+        Ok(response.into_body())
     }
 
     async fn request(&self, path: &str) -> Result<Response<Incoming>, ClientError> {

@@ -13,6 +13,11 @@ pub(super) fn text(text: &str) -> anyhow::Result<()> {
         .context("cannot write to standard output")
 }
 
+/// Prints text on one line.
+pub(super) fn line(line: &str) -> anyhow::Result<()> {
+    text(&format!("{line}\n"))
+}
+
 /// Prints one value as indented JSON.
 pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     text(&format!("{}\n", serde_json::to_string_pretty(value)?))
@@ -20,7 +25,7 @@ pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
 
 /// Prints one value as JSON on one line.
 pub(super) fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
-    text(&format!("{}\n", serde_json::to_string(value)?))
+    line(&serde_json::to_string(value)?)
 }
 
 /// Prints a message to standard error; one that cannot be printed is lost.

@@ -34,13 +34,16 @@ pub(super) struct Run {
     /// Leave nothing in the kernel when the agent ends; a restart then has a gap
     #[arg(long)]
     no_pin: bool,
+    /// Record what is seen from the first moment on, for `picket replay`
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 impl Run {
     pub(super) fn run(&self, global: &Global) -> anyhow::Result<ExitCode> {
         let loaded = self.load(global)?;
         log_to_stderr(loaded.config.log.level)?;
-        agent::run(loaded)
+        agent::run(loaded, self.record.clone())
     }
 
     fn load(&self, global: &Global) -> anyhow::Result<Loaded> {

@@ -146,6 +146,29 @@ impl From<&Config> for Settings {
     }
 }
 
+/// With the defaults for everything else.
+impl From<&Settings> for Config {
+    fn from(settings: &Settings) -> Self {
+        let Settings {
+            window,
+            learning,
+            budget,
+            allow,
+            never_learn,
+            devices,
+        } = settings.clone();
+        Self {
+            window,
+            learning,
+            budget,
+            allow,
+            never_learn,
+            devices,
+            ..Self::default()
+        }
+    }
+}
+
 impl Settings {
     /// When learning ends.
     #[must_use]

@@ -2,6 +2,7 @@
 
 mod accept;
 mod events;
+pub mod recording;
 pub mod state;
 #[cfg(test)]
 mod tests;
@@ -39,7 +40,9 @@ pub fn public_router(state: Arc<ApiState>) -> Router {
 
 /// Everything, for readers who may open the agent's Unix socket.
 pub fn full_router(state: Arc<ApiState>) -> Router {
-    finish(health_and_metrics().merge(page_and_api()), state)
+    let recording = Router::new().route("/api/v1/recording", get(recording::stream));
+    let all = health_and_metrics().merge(page_and_api()).merge(recording);
+    finish(all, state)
 }
 
 /// Everything, for readers on this machine's loopback.

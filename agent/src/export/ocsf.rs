@@ -6,6 +6,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::detect::finding::{Finding, Method, Severity, Technique};
@@ -25,7 +26,7 @@ const ATTACK_VERSION: &str = "19";
 const ATLAS_VERSION: &str = "5.6";
 
 /// The machine the agent runs on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
     /// Host name.
     pub hostname: String,

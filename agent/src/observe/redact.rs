@@ -1,5 +1,7 @@
 //! Command lines without their secrets, and of bounded length.
 
+use super::event::{Action, Event};
+
 /// Most arguments kept.
 const MAX_ARGUMENTS: usize = 32;
 
@@ -56,6 +58,13 @@ const TOKEN_PREFIXES: &[&str] = &[
 
 /// Shortest word that counts as a token by its beginning.
 const MIN_TOKEN: usize = 16;
+
+/// Takes the secrets out of what a process did.
+pub fn event(event: &mut Event) {
+    if let Action::Exec(exec) = &mut event.action {
+        exec.argv = argv(&exec.argv);
+    }
+}
 
 /// The arguments with secrets replaced by [`REDACTED`], cut to a bounded length.
 #[must_use]

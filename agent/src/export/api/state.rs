@@ -1,11 +1,12 @@
 //! What the API shows, as the pipeline last told it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
+use super::recording::Request;
 use crate::export::history::History;
 use crate::export::metrics::Metrics;
 use crate::export::view::finding::{FindingFilter, FindingView};
@@ -25,6 +26,8 @@ pub struct ApiState {
     history: History,
     /// Sequence number of the newest finding.
     newest: watch::Sender<u64>,
+    /// Takes requests for recordings, once the pipeline watches.
+    recordings: OnceLock<mpsc::UnboundedSender<Request>>,
 }
 
 /// Everything shown. Parts are shared pointers so that a reader holds the lock no longer than it takes to copy them.
@@ -70,6 +73,7 @@ impl ApiState {
             }),
             history: History::default(),
             newest: watch::Sender::new(0),
+            recordings: OnceLock::new(),
         })
     }
 
@@ -83,6 +87,17 @@ impl ApiState {
     #[must_use]
     pub fn history(&self) -> &History {
         &self.history
+    }
+
+    /// Where requests for recordings go; `None` before the pipeline takes any.
+    #[must_use]
+    pub fn recordings(&self) -> Option<&mpsc::UnboundedSender<Request>> {
+        self.recordings.get()
+    }
+
+    /// The pipeline takes requests for recordings from now on.
+    pub fn set_recordings(&self, requests: mpsc::UnboundedSender<Request>) {
+        self.recordings.get_or_init(|| requests);
     }
 
     /// The pipeline is alive.

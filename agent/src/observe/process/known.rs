@@ -20,7 +20,7 @@ pub struct Known {
     pub exe: String,
     /// Thread name.
     pub comm: String,
-    /// Arguments, not redacted.
+    /// Arguments, redacted or not: they are kept redacted.
     pub argv: Vec<String>,
     /// When it was started.
     pub started: Moment,
