@@ -15,3 +15,4 @@ pub mod model;
 pub mod neighbours;
 pub mod quantity;
 pub mod sample;
+pub mod support;

@@ -1,6 +1,6 @@
 //! Bounded sets of facts with how often, when and on how many replicas each was seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,11 +11,17 @@ use crate::observe::fact::{Fact, Family, Phase};
 /// Replicas remembered for one fact; more only raise confidence that is high already.
 const REPLICAS_PER_FACT: usize = 8;
 
+/// Names remembered behind one wildcard; more only show again that they change.
+const NAMES_PER_FACT: usize = 8;
+
 /// How often and when a fact was seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
     /// Sightings by replica (hash of its id), of the replicas with the 8 smallest hashes.
     pub replicas: BTreeMap<u64, u64>,
+    /// Names seen behind the wildcard of a dangerous value, hashed, of those with the 8 smallest hashes.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub names: BTreeSet<u64>,
     /// First sighting, Unix seconds.
     pub first_s: i64,
     /// Last sighting, Unix seconds.
@@ -57,12 +63,20 @@ impl Seen {
         self.last_s = self.last_s.max(now_s);
     }
 
+    fn name(&mut self, name: u64) {
+        self.names.insert(name);
+        while self.names.len() > NAMES_PER_FACT {
+            self.names.pop_last();
+        }
+    }
+
     fn merge(&mut self, other: &Self) {
         for (replica, count) in &other.replicas {
             let mine = self.replicas.entry(*replica).or_default();
             *mine = (*mine).max(*count);
         }
         truncate(&mut self.replicas, REPLICAS_PER_FACT);
+        other.names.iter().for_each(|name| self.name(*name));
         self.first_s = self.first_s.min(other.first_s);
         self.last_s = self.last_s.max(other.last_s);
         self.reported_s = self.reported_s.max(other.reported_s);
@@ -124,6 +138,13 @@ impl FactSet {
         }
         self.facts.insert(fact.clone(), Seen::once(replica, now_s));
         Learned::New
+    }
+
+    /// Notes a name seen behind the wildcard of a held fact.
+    pub(super) fn set_name(&mut self, fact: &Fact, name: u64) {
+        if let Some(seen) = self.facts.get_mut(fact) {
+            seen.name(name);
+        }
     }
 
     /// Takes a fact over with what is known of it; false when there is no room for one that is not held.

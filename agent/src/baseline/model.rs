@@ -13,7 +13,8 @@ use super::hash::{hash64, sha256_hex};
 use super::key::Key;
 use super::neighbours::{excuses, judge_of};
 use super::sample::Sample;
-use crate::observe::fact::{Fact, Family, Marks, Phase};
+use super::support::name_of;
+use crate::observe::fact::{Fact, Family, Phase, Sighting};
 
 /// Facts of a matured family that wait for approval.
 const PENDING: usize = 256;
@@ -72,7 +73,7 @@ impl FamilyBaseline {
 
     /// Pending facts that nothing has made normal since.
     pub fn waiting(&self) -> impl Iterator<Item = (&Fact, &Seen)> {
-        let learned = |fact: &Fact| self.facts.get(fact).is_some();
+        let learned = |fact: &Fact| self.facts.get(fact).is_some_and(|seen| !seen.is_narrow());
         self.pending.iter().filter(move |(fact, _)| !learned(fact))
     }
 
@@ -236,12 +237,15 @@ impl Baseline {
                     .is_some_and(FamilyBaseline::is_active)
     }
 
-    /// What is known about a fact with these marks in a phase.
+    /// What is known about what was seen, in the phase it was seen in.
     #[must_use]
-    pub fn knows(&self, phase: Phase, fact: &Fact, marks: Marks) -> Knowledge {
+    pub fn knows(&self, sighting: &Sighting) -> Knowledge {
+        let (phase, fact, marks) = (sighting.phase, &sighting.fact, sighting.marks);
+        let name = name_of(sighting);
         let holds = |phase: Phase| {
             self.family(phase, fact.family)
-                .is_some_and(|f| f.facts.get(fact).is_some())
+                .and_then(|family| family.facts.get(fact))
+                .is_some_and(|seen| seen.vouches_for(name))
         };
         if holds(phase) {
             return Knowledge::Here;
@@ -265,6 +269,19 @@ impl Baseline {
         let learned = family.facts.learn(fact, cap(fact.family), replica, now_s);
         if learned == Learned::New {
             family.last_new = here.exposure.clock();
+        }
+        learned
+    }
+
+    /// Learns one sighting, and which name stood behind a wildcard that needs support.
+    pub fn learn_sighting(&mut self, sighting: &Sighting, replica: &str, now_s: i64) -> Learned {
+        let (phase, fact) = (sighting.phase, &sighting.fact);
+        let learned = self.learn(phase, fact, replica, now_s);
+        if let Some(name) = name_of(sighting)
+            && let Some(here) = self.phases.get_mut(&phase)
+            && let Some(family) = here.families.get_mut(&fact.family)
+        {
+            family.facts.set_name(fact, name);
         }
         learned
     }

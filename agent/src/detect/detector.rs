@@ -91,7 +91,7 @@ impl Detector {
         let (phase, fact) = (sighting.phase, &sighting.fact);
         let category = categorise(sighting, self.settings.is_common_syscall);
         if !baseline.judges(phase, fact.family) {
-            let news = match baseline.learn(phase, fact, replica, now_s) {
+            let news = match baseline.learn_sighting(sighting, replica, now_s) {
                 Learned::Again => return Outcome::default(),
                 Learned::New => News::Learned,
                 Learned::Refused => News::Refused,
@@ -102,9 +102,9 @@ impl Detector {
             };
             return outcome.news(news);
         }
-        let elsewhere = match baseline.knows(phase, fact, sighting.marks) {
+        let elsewhere = match baseline.knows(sighting) {
             Knowledge::Here => {
-                baseline.learn(phase, fact, replica, now_s);
+                baseline.learn_sighting(sighting, replica, now_s);
                 return Outcome::default();
             }
             Knowledge::Neighbour(_) => return Outcome::default(),

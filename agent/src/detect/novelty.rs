@@ -51,7 +51,7 @@ pub fn claim(
         }),
         title: wording::novelty_title(category, sighting),
         observed: wording::observed(sighting),
-        expected: wording::novelty_expected(baseline, phase, fact.family, elsewhere),
+        expected: wording::novelty_expected(baseline, sighting, elsewhere),
         techniques: profile.techniques,
         next_step: profile.next_step,
         ..Claim::about(sighting, Method::Novelty, profile.class)

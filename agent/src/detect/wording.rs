@@ -2,10 +2,14 @@
 
 use super::danger::Category;
 use super::never_learn::Kind;
-use crate::baseline::exposure::Totals;
-use crate::baseline::model::Baseline;
+use crate::baseline::exposure::{Clock, Exposure, Totals};
+use crate::baseline::facts::Seen;
+use crate::baseline::model::{Baseline, FamilyBaseline};
+use crate::baseline::neighbours::judge_of;
 use crate::baseline::quantity::{counted, duration};
+use crate::observe::event::Access;
 use crate::observe::fact::{Family, Phase, ProcessInfo, Sighting};
+use crate::observe::path;
 
 /// Longest quotation of what a workload chose itself: paths, arguments, names.
 const LONGEST: usize = 200;
@@ -203,10 +207,10 @@ pub fn evidence(totals: &Totals) -> String {
 #[must_use]
 pub fn novelty_expected(
     baseline: &Baseline,
-    phase: Phase,
-    family: Family,
+    sighting: &Sighting,
     elsewhere: Option<Phase>,
 ) -> String {
+    let (phase, family) = (judge_of(sighting.phase), sighting.fact.family);
     let noun = noun(family);
     let learned = baseline.family(phase, family);
     let known = learned.map_or(0, |f| f.facts.len() as u64);
@@ -227,8 +231,58 @@ pub fn novelty_expected(
             duration(quiet_s)
         );
     }
+    if let Some(most) = exposure.and_then(|e| most_often(e, learned)) {
+        text += &format!("; at most {most} of windows bring a new one, with 95 % confidence");
+    }
+    let alike = learned.and_then(|learned| learned.facts.get(&sighting.fact));
+    if alike.is_some_and(Seen::is_narrow) {
+        text += "; of names like it one was seen, which was another";
+    }
+    let compared = compared(sighting);
+    if !compared.is_empty() {
+        text += "; ";
+        text += &compared;
+    }
     if let Some(other) = elsewhere {
         text += &format!("; it is known from the {} phase", other.name());
+    }
+    text
+}
+
+/// The share of windows that bring something new, at most: where `n` windows brought nothing, the share `p` for which
+/// that had a chance of 5 %, `(1 - p)^n = 0.05` (the exact form of the rule of three). `None` without such windows.
+fn most_often(exposure: &Exposure, learned: Option<&FamilyBaseline>) -> Option<String> {
+    let never = Clock::default();
+    let last_new = learned.map_or(&never, FamilyBaseline::last_new);
+    let quiet = exposure.clean_windows_since(last_new);
+    (quiet >= 1.0).then(|| {
+        let percent = 100.0 * (1.0 - 0.05_f64.powf(1.0 / quiet));
+        if percent >= 1.0 {
+            format!("{percent:.0} %")
+        } else {
+            format!("{percent:.2} %")
+        }
+    })
+}
+
+/// In what form a sighting was compared, where that is not its raw one, and why:
+/// `compared as /tmp/x*, as x17 is a number that changes`. Empty when nothing was replaced.
+#[must_use]
+pub fn compared(sighting: &Sighting) -> String {
+    let (fact, raw) = (&sighting.fact, &sighting.raw);
+    if !fact.value.contains('*') {
+        return String::new();
+    }
+    let path = match fact.family {
+        Family::Executable => Some((sighting.process.exe.as_str(), Access::Write)),
+        Family::FileRead => Some((raw.as_str(), Access::Read)),
+        Family::FileWrite | Family::CodeMap => Some((raw.as_str(), Access::Write)),
+        _ => None,
+    };
+    let reasons = path.map_or_else(Vec::new, |(path, access)| path::replaced(path, access));
+    let mut text = format!("compared as {}", quoted(&fact.value));
+    if !reasons.is_empty() {
+        text += &format!(", as {}", quoted(&reasons.join(" and ")));
     }
     text
 }
@@ -314,6 +368,17 @@ mod tests {
         let text = quoted(&format!("a\nb\u{1b}[31m{}", "x".repeat(1000)));
         assert!(text.starts_with("a?b?[31mxx") && text.ends_with('…'));
         assert_eq!(text.chars().count(), LONGEST + 1);
+    }
+
+    #[test]
+    fn what_was_replaced_before_comparing_is_said() {
+        let mut write = sight(Family::FileWrite, "/tmp/x*.so").0;
+        write.raw = "/tmp/x1234.so".into();
+        assert_eq!(
+            compared(&write),
+            "compared as /tmp/x*.so, as x1234.so is a number that changes"
+        );
+        assert_eq!(compared(&sight(Family::FileWrite, "/srv/x").0), "");
     }
 
     #[test]

@@ -293,3 +293,19 @@ impl Marks {
         .filter_map(|(set, name)| set.then_some(name))
     }
 }
+
+#[cfg(test)]
+impl Sighting {
+    /// A plain sighting of a fact; the raw value is the fact's.
+    pub(crate) fn plain(phase: Phase, fact: &Fact) -> Self {
+        Self {
+            at: Moment(1),
+            phase,
+            fact: fact.clone(),
+            raw: fact.value.clone(),
+            process: ProcessInfo::default(),
+            ancestry: Vec::new(),
+            marks: Marks::default(),
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod class;
 mod glob;
 mod marks;
 mod name;
+mod replaced;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use super::event::Access;
 
 pub use class::{class_of, device};
 pub use marks::marks;
+pub use replaced::replaced;
 
 /// Longest generalised path in bytes.
 pub const MAX_LENGTH: usize = 256;
@@ -118,11 +120,16 @@ fn package_tree(path: &str) -> Option<&str> {
     None
 }
 
+/// Do numbers and random parts make up the names there?
+fn is_volatile(path: &str) -> bool {
+    VOLATILE_TREES.iter().any(|tree| is_below(path, tree))
+        || path.split('/').any(|component| component == ".cache")
+}
+
 /// The path with each component generalised.
 fn components(path: &str) -> String {
     let in_proc = is_below(path, "/proc");
-    let volatile = VOLATILE_TREES.iter().any(|tree| is_below(path, tree))
-        || path.split('/').any(|component| component == ".cache");
+    let volatile = is_volatile(path);
     let raw: Vec<&str> = path.split('/').collect();
     let mut names: Vec<String> = raw
         .iter()

@@ -3,7 +3,7 @@
 use super::*;
 use crate::baseline::key::Key;
 use crate::baseline::model::Knowledge;
-use crate::observe::fact::{Family, Marks, Origin};
+use crate::observe::fact::{Family, Origin, Sighting};
 
 fn empty() -> Baseline {
     let key = Key {
@@ -36,7 +36,7 @@ fn an_approved_fact_is_known_and_waits_no_more() {
     let done = base.approve(&Approved::Ids(&[id]), &word(9)).unwrap();
     assert_eq!(done, [(Phase::Serve, endpoint(1))]);
     assert_eq!(
-        base.knows(Phase::Serve, &endpoint(1), Marks::default()),
+        base.knows(&Sighting::plain(Phase::Serve, &endpoint(1))),
         Knowledge::Here
     );
     assert_eq!(base.awaiting(), [(Phase::Serve, endpoint(2))]);
@@ -106,7 +106,7 @@ fn a_reset_is_not_undone_by_an_older_copy() {
     assert_eq!((reset.created_s, reset.is_frozen()), (10, false));
     reset.merge(&older).unwrap();
     assert_eq!(
-        reset.knows(Phase::Serve, &endpoint(1), Marks::default()),
+        reset.knows(&Sighting::plain(Phase::Serve, &endpoint(1))),
         Knowledge::Unknown
     );
     let mut late = older;

@@ -51,20 +51,20 @@ fn the_id_depends_on_every_part_of_the_key() {
 fn a_fact_is_known_by_phase() {
     let mut base = Baseline::new(key(), 0);
     let gcc = fact(Family::Executable, "/usr/bin/gcc <- /usr/bin/python3");
-    let plain = Marks::default();
-    assert_eq!(base.knows(Phase::Start, &gcc, plain), Knowledge::Unknown);
+    let seen = |phase| Sighting::plain(phase, &gcc);
+    assert_eq!(base.knows(&seen(Phase::Start)), Knowledge::Unknown);
     assert_eq!(base.learn(Phase::Start, &gcc, "r1", 5), Learned::New);
-    assert_eq!(base.knows(Phase::Start, &gcc, plain), Knowledge::Here);
+    assert_eq!(base.knows(&seen(Phase::Start)), Knowledge::Here);
     for (phase, known) in [
         (Phase::WarmUp, Knowledge::Neighbour(Phase::Start)),
         (Phase::Serve, Knowledge::Elsewhere(Phase::Start)),
     ] {
-        assert_eq!(base.knows(phase, &gcc, plain), known);
+        assert_eq!(base.knows(&seen(phase)), known);
     }
     // A phase that excuses it counts, wherever else it was seen.
     base.learn(Phase::WarmUp, &gcc, "r1", 5);
     assert_eq!(
-        base.knows(Phase::Serve, &gcc, plain),
+        base.knows(&seen(Phase::Serve)),
         Knowledge::Neighbour(Phase::WarmUp)
     );
 }

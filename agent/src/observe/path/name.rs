@@ -23,6 +23,19 @@ pub(super) fn generalise(name: &str, volatile: bool) -> String {
     }
 }
 
+/// What made [`generalise`] replace a part of this name, in words; `None` where it replaced nothing.
+pub(super) fn why(name: &str, volatile: bool) -> Option<&'static str> {
+    if generalise(name, volatile) == name {
+        None
+    } else if temporary(name, volatile).is_some() {
+        Some("a temporary name")
+    } else if hashes(name, volatile) != name {
+        Some("a digest or random identifier")
+    } else {
+        Some("a number that changes")
+    }
+}
+
 /// Names that temporary-file makers give: a fixed form with a random part of known length and alphabet.
 fn temporary(name: &str, volatile: bool) -> Option<String> {
     let with_random = |prefix: &str, length: usize, is_random: fn(&str) -> bool| {
@@ -48,11 +61,13 @@ fn temporary(name: &str, volatile: bool) -> Option<String> {
     if let Some(found) = with_random("cc", 6, is_mixed) {
         return Some(found);
     }
-    // Python's multiprocessing directories and shared memory, and POSIX semaphores.
+    // Python's multiprocessing directories and shared memory, and POSIX semaphores. They have no ending; whoever calls a
+    // program so shows it by its own.
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
     for prefix in ["pymp-", "psm_", "sem."] {
         if let Some(rest) = name.strip_prefix(prefix)
             && !rest.is_empty()
-            && rest != "*"
+            && rest.bytes().all(is_plain)
         {
             return Some(format!("{prefix}*"));
         }

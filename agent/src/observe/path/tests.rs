@@ -228,6 +228,28 @@ proptest! {
     }
 
     #[test]
+    fn nobody_can_hide_what_kind_of_file_it_is(
+        place in prop_oneof![Just("/tmp"), Just("/dev/shm"), Just("/srv"), Just("/root/.cache")],
+        stem in "(tmp|cc|pymp-|psm_|sem.|workspace_)?[a-zA-Z0-9_-]{1,16}",
+        ending in "[a-z]{1,5}",
+    ) {
+        let general = generalise(&format!("{place}/{stem}.{ending}"), Access::Write);
+        prop_assert!(general.ends_with(&format!(".{ending}")), "{}", general);
+    }
+
+    #[test]
+    fn credentials_and_start_files_are_never_behind_a_star(
+        user in "[a-z]{1,8}",
+        file in prop::sample::select(vec![
+            ".ssh/id_rsa", ".ssh/authorized_keys", ".aws/credentials", ".bashrc", ".netrc",
+        ]),
+    ) {
+        let path = format!("/home/{user}/{file}");
+        prop_assert_eq!(generalise(&path, Access::Write), path.clone());
+        prop_assert_eq!(generalise(&path, Access::Read), path);
+    }
+
+    #[test]
     fn words_stay(words in prop::collection::vec("[a-z]{1,12}", 1..5)) {
         prop_assume!(!words.iter().any(|word| word.starts_with("tmp") || word == "self"));
         let path = format!("/srv/{}", words.join("/"));
