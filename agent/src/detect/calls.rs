@@ -1,7 +1,8 @@
 //! Counts call by call: calls never made before, and calls made more often than ever, per window and per unit of work.
 //!
-//! A window's score is the largest excess of any call: the logarithm of how many times the most that was learned it
-//! was made. Counts of calls are far from any known distribution, so what excess is ordinary is taken from what was
+//! A call's excess is the logarithm of how many times the most that was learned it was made. A window's score is the
+//! largest excess of a known call, and on top of it those of all calls never made before: a program that does not belong
+//! there makes many of them at once. Counts of calls are far from any known distribution, so what excess is ordinary is taken from what was
 //! learned: each replica, or block of time, is held against all others.
 
 pub mod layer;
@@ -16,8 +17,8 @@ use crate::observe::window::CallCount;
 /// Nats that a call never made before counts for, besides the logarithm of how often it was made.
 const NEVER_MADE: f64 = 2.0;
 
-/// Nats by which a window must exceed everything ordinary, held-back parts included: 1.65 times as often.
-const CLEARLY: f64 = 0.5;
+/// Chance that a further part of ordinary behaviour, as long as those held back, comes out of reach.
+const OUT_OF_REACH: f64 = 0.05;
 
 /// Blocks from which on there is a model: fewer cannot say how blocks differ.
 pub const MIN_BLOCKS: usize = 3;
@@ -52,10 +53,10 @@ pub struct CallVerdict {
 }
 
 impl CallVerdict {
-    /// The score: the largest excess, nats; 0 when there is none.
+    /// The score, nats; 0 when no call exceeds what was learned.
     #[must_use]
     pub fn nats(&self) -> f64 {
-        self.excesses.first().map_or(0.0, |excess| excess.nats)
+        score(self.excesses.iter().map(|e| (e.nats, e.most > 0.0)))
     }
 }
 
@@ -68,6 +69,8 @@ pub struct CallModel {
     largest: f64,
     /// Mean of the positive excesses of held-back parts, nats, drawn towards the prior.
     scale: f64,
+    /// Parts held back.
+    parts: f64,
     /// Windows in the blocks behind these.
     windows: u64,
 }
@@ -88,9 +91,10 @@ impl CallModel {
             .enumerate()
             .map(|(held_back, part)| {
                 let others = runners_up(&parts, held_back);
-                part.iter()
-                    .filter_map(|(call, peak)| excess(*call, *peak, &others, window_ns, is_work))
-                    .fold(0.0, f64::max)
+                score(part.iter().filter_map(|(call, peak)| {
+                    let nats = excess(*call, *peak, &others, window_ns, is_work)?;
+                    Some((nats, others.contains_key(call)))
+                }))
             })
             .collect();
         let positive = excesses.iter().filter(|nats| **nats > 0.0);
@@ -100,6 +104,7 @@ impl CallModel {
             is_work,
             largest: excesses.iter().copied().fold(0.0, f64::max),
             scale: (sum + PRIOR_WEIGHT * PRIOR_SCALE) / (count + PRIOR_WEIGHT),
+            parts: parts.len() as f64,
             windows: blocks
                 .iter()
                 .fold(0, |sum, b| u64::saturating_add(sum, b.windows)),
@@ -125,10 +130,12 @@ impl CallModel {
         CallVerdict { excesses }
     }
 
-    /// The score from which on a window is out of the ordinary, nats.
+    /// The score from which on a window is out of the ordinary, nats: the largest excess of a held-back part, and the
+    /// more room beyond it the fewer parts there were.
     #[must_use]
     pub fn reach(&self) -> f64 {
-        self.largest + CLEARLY
+        let largest_of_all = 1.0 / (self.parts + 1.0);
+        self.largest + self.scale * (largest_of_all / OUT_OF_REACH).ln().max(0.0)
     }
 
     /// How many windows of ordinary behaviour score as high as this: as many as held-back parts did, and beyond the
@@ -149,6 +156,19 @@ impl CallModel {
     pub fn knows(&self, call: u16) -> bool {
         self.most.contains_key(&call)
     }
+}
+
+/// The score of excesses, each with whether its call is known.
+fn score(excesses: impl Iterator<Item = (f64, bool)>) -> f64 {
+    let (mut largest, mut new) = (0.0_f64, 0.0);
+    for (nats, is_known) in excesses {
+        if is_known {
+            largest = largest.max(nats);
+        } else {
+            new += nats;
+        }
+    }
+    largest + new
 }
 
 /// The excess of a call over the most of it, nats; `None` when it does not exceed it. More of a call counts only when
