@@ -17,6 +17,7 @@ pub mod news;
 pub mod novelty;
 pub mod outcome;
 pub mod rates;
+pub mod sequence;
 pub mod technique;
 pub mod verdict;
 pub mod wording;

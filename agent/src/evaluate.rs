@@ -3,5 +3,7 @@
 //! Nothing here decides anything that the core does not: a protocol cuts a data set into what is learned and what is
 //! judged, and counts. Thresholds come from what was learned alone.
 
+pub mod adfa_ld;
 pub mod interval;
 pub mod ncsu;
+pub mod roc;

@@ -1,5 +1,7 @@
 //! `picket evaluate`: one subcommand a public data set.
 
+mod adfa_ld;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,12 +15,14 @@ use crate::evaluate::ncsu::{self, Regime, Report, Rule, Tally};
 #[derive(Subcommand)]
 #[command(after_help = "Exit codes: 0 evaluated, 1 the data cannot be read, 2 wrong command line")]
 pub(super) enum Evaluate {
+    AdfaLd(adfa_ld::AdfaLd),
     Ncsu(Ncsu),
 }
 
 impl Evaluate {
     pub(super) fn run(&self, global: &Global) -> anyhow::Result<ExitCode> {
         match self {
+            Self::AdfaLd(verb) => verb.run(global),
             Self::Ncsu(verb) => verb.run(global),
         }
     }
