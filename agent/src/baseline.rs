@@ -11,6 +11,7 @@ pub mod file;
 pub mod hash;
 pub mod key;
 pub mod learning;
+pub mod levels;
 pub mod model;
 pub mod neighbours;
 pub mod quantity;

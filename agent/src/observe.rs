@@ -2,6 +2,7 @@
 //!
 //! No I/O, no clock, no async, no globals: equal input gives equal output.
 
+pub mod activity;
 pub mod command;
 pub mod container;
 pub mod dns;

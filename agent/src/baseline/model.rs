@@ -11,6 +11,7 @@ use super::exposure::{Clock, Exposure, Share, Totals, merge_clocks};
 use super::facts::{FactSet, Learned, Seen, cap, truncate};
 use super::hash::{hash64, sha256_hex};
 use super::key::Key;
+use super::levels::Levels;
 use super::neighbours::{excuses, judge_of};
 use super::sample::Sample;
 use super::support::name_of;
@@ -119,6 +120,9 @@ pub struct PhaseBaseline {
     /// How often each system call was made at most.
     #[serde(default)]
     pub calls: CallPeaks,
+    /// How much of each thing is done at most.
+    #[serde(default)]
+    pub levels: Levels,
 }
 
 impl PhaseBaseline {
@@ -141,6 +145,7 @@ impl PhaseBaseline {
         }
         self.sample.merge(&other.sample);
         self.calls.merge(&other.calls);
+        self.levels.merge(&other.levels);
     }
 }
 

@@ -11,6 +11,7 @@ use super::never_learn::NeverLearn;
 use super::news::News;
 use super::outcome::Outcome;
 use super::rates::layer::RateLayer;
+use super::signals::Signals;
 use super::verdict::Verdict;
 use super::{loss, never_learn, novelty};
 use crate::baseline::exposure::Share;
@@ -50,6 +51,7 @@ pub struct Detector {
     losses: loss::LossLayer,
     rates: RateLayer,
     calls: CallLayer,
+    signals: Signals,
 }
 
 impl Detector {
@@ -60,6 +62,7 @@ impl Detector {
             rates: RateLayer::new(settings.feature_names, settings.findings_per_month),
             losses: loss::LossLayer::default(),
             calls: CallLayer::default(),
+            signals: Signals::default(),
             verdicts: BTreeMap::new(),
             settings,
         }
@@ -177,6 +180,7 @@ impl Detector {
             claims.extend(self.rates.window(baseline, at, report, phase));
             claims.extend(self.calls.window(baseline, at, report, phase));
         }
+        claims.extend(self.signals.window(baseline, at, report));
         outcomes.extend(
             claims
                 .into_iter()
@@ -196,6 +200,7 @@ impl Detector {
         self.losses.forget(cgroup);
         self.rates.forget(cgroup);
         self.calls.forget(cgroup);
+        self.signals.forget(cgroup);
     }
 
     /// Current scores of a container: model (`novelty`, `rates`), score and the threshold for a finding, in nats.

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::activity::{Activity, AskedNames};
 use super::dns::{Question, Resolutions};
 use super::event::{Action, Event, Moment, Protocol};
 use super::fact::{Fact, Family, Marks, Origin, Phase, Sighting};
@@ -28,7 +29,7 @@ use super::window::{Window, WindowReport};
 ///
 /// Its memory is the process table's (at most 6 MiB, some 20 KiB for an ordinary server), one entry of a few bytes
 /// per system call number, phase and origin (at most 4096 with the probe's 512 numbers), and what it asked of DNS (at
-/// most 1 MiB, a few KiB for an ordinary server). Sightings are handed out, not
+/// most 3 MiB, a few KiB for an ordinary server). Sightings are handed out, not
 /// kept: whether something is new is the baseline's question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observer {
@@ -43,6 +44,8 @@ pub struct Observer {
     #[serde(skip)]
     devices: Arc<[String]>,
     resolutions: Resolutions,
+    /// Names asked of DNS in this window.
+    asked: AskedNames,
     /// Sightings of questions whose answers are not there yet.
     questions: Recent<Question, Sighting>,
     /// Sightings of programs that were not found, by the process that may find them elsewhere yet.
@@ -86,6 +89,7 @@ impl Observer {
             entrypoints: 0,
             devices: Arc::default(),
             resolutions: Resolutions::default(),
+            asked: AskedNames::default(),
             questions: Recent::new(names::MAX_WAITING),
             searches: Recent::new(processes::MAX_SEARCHES),
             contacts: Recent::new(network::MAX_CONTACTS),
@@ -220,6 +224,12 @@ impl Observer {
             calls: (origin == Origin::Server && !counters.barely_sampled(window.length_ns))
                 .then(|| counters.calls.clone()),
             requests: counters.requests,
+            activity: Activity::of(
+                counters,
+                &mut self.resolutions,
+                self.asked.take(),
+                window.end,
+            ),
             lost_events: counters.lost_events,
             lost_to_quota: counters.lost_to_quota,
         }

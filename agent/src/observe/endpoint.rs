@@ -99,6 +99,12 @@ pub fn bound(protocol: Protocol, local: SocketAddr) -> Endpoint {
     endpoint
 }
 
+/// The comparable form of a port at which the container serves: that of its listener, `tcp *:8000`.
+#[must_use]
+pub fn served(protocol: Protocol, port: u16) -> String {
+    format!("{} *:{port}", protocol_name(protocol))
+}
+
 fn own(protocol: Protocol, local: SocketAddr) -> Endpoint {
     let (ip, port) = (local.ip().to_canonical(), local.port());
     let protocol = protocol_name(protocol);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::activity::Activity;
 use super::event::{FileClass, Moment, Protocol};
 use super::fact::{Phase, Sighting};
 use super::resources::Resources;
@@ -176,7 +177,7 @@ pub struct Window {
 }
 
 /// What observation made of one window.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WindowReport {
     /// End of the window.
     pub end: Moment,
@@ -194,6 +195,9 @@ pub struct WindowReport {
     pub calls: Option<Vec<CallCount>>,
     /// Requests served in this window.
     pub requests: u64,
+    /// What was done, in amounts.
+    #[serde(default)]
+    pub activity: Activity,
     /// Events lost in this window.
     pub lost_events: u64,
     /// Of these, events beyond the container's own share.

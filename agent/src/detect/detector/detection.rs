@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Detector;
 use crate::detect::rates;
+use crate::detect::signals;
 use crate::detect::verdict::Verdict;
 use crate::observe::event::CgroupId;
 
@@ -14,6 +15,7 @@ pub struct Detection {
     verdict: Option<Verdict>,
     losses: Option<i64>,
     rates: Option<rates::layer::Watch>,
+    signals: Option<signals::Watch>,
 }
 
 impl Detector {
@@ -24,6 +26,7 @@ impl Detector {
             verdict: self.verdicts.get(&cgroup).cloned(),
             losses: self.losses.remembered(cgroup),
             rates: self.rates.remembered(cgroup),
+            signals: self.signals.remembered(cgroup),
         }
     }
 
@@ -33,6 +36,7 @@ impl Detector {
             verdict,
             losses,
             rates,
+            signals,
         } = detection;
         if let Some(verdict) = verdict {
             self.verdicts.insert(cgroup, verdict);
@@ -42,6 +46,9 @@ impl Detector {
         }
         if let Some(rates) = rates {
             self.rates.resume(cgroup, rates);
+        }
+        if let Some(signals) = signals {
+            self.signals.resume(cgroup, signals);
         }
     }
 

@@ -8,6 +8,7 @@ use crate::detect::allow::Allow;
 use crate::detect::never_learn::NeverLearn;
 use crate::detect::outcome::Outcome;
 use crate::detect::rates::noise::Noise;
+use crate::observe::activity::Activity;
 use crate::observe::event::{CgroupId, Moment};
 use crate::observe::fact::{Fact, Family, Marks, Origin, Phase, ProcessInfo, Sighting};
 use crate::observe::window::WindowReport;
@@ -131,6 +132,7 @@ impl Bench {
             features: Some(features.to_vec()),
             calls: None,
             requests: 10 * load,
+            activity: Activity::default(),
             lost_events: 0,
             lost_to_quota: 0,
         };

@@ -15,6 +15,7 @@ use super::*;
 use crate::baseline::decision::Decision;
 use crate::detect::finding::{Class, Method, Severity};
 use crate::detect::never_learn::Kind;
+use crate::observe::activity::Activity;
 use crate::observe::event::Moment;
 use crate::observe::fact::Family;
 
@@ -178,6 +179,7 @@ fn a_window_has_an_outcome_for_each_of_its_sightings() {
         features: None,
         calls: None,
         requests: 0,
+        activity: Activity::default(),
         lost_events: 0,
         lost_to_quota: 0,
     };
@@ -339,6 +341,7 @@ fn loss_is_told_with_the_finding() {
         features: None,
         calls: None,
         requests: 0,
+        activity: Activity::default(),
         lost_events: 4,
         lost_to_quota: 0,
     };
@@ -360,6 +363,7 @@ fn lossy(lost_events: u64, lost_to_quota: u64) -> WindowReport {
         features: None,
         calls: None,
         requests: 0,
+        activity: Activity::default(),
         lost_events,
         lost_to_quota,
     }

@@ -38,6 +38,7 @@ impl Observer {
             let raw = format!("a question to {server} that cannot be read");
             return Some(self.dns_sighting(event, origin, "unreadable".to_owned(), raw));
         };
+        self.asked.note(&question.name);
         let value = dns::generalise(&question.name);
         let sighting = self.dns_sighting(event, origin, value, question.to_string());
         self.resolutions.asked(question.clone(), server.ip());

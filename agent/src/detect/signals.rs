@@ -1,0 +1,53 @@
+//! The layers of amounts, time and order, with what they remember of each container.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::claim::{At, Claim};
+use super::volume;
+use crate::baseline::model::Baseline;
+use crate::observe::event::CgroupId;
+use crate::observe::window::WindowReport;
+
+/// What the layers remember of one container.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Watch {
+    volume: volume::Watch,
+}
+
+/// The layers. Their memory is bounded per container; [`Signals::forget`] those gone.
+#[derive(Debug, Default)]
+pub struct Signals {
+    watches: BTreeMap<CgroupId, Watch>,
+}
+
+impl Signals {
+    /// Takes one window, whatever its phase.
+    pub fn window(
+        &mut self,
+        baseline: &mut Baseline,
+        at: At<'_>,
+        report: &WindowReport,
+    ) -> Vec<Claim> {
+        let watch = self.watches.entry(at.cgroup).or_default();
+        watch.volume.window(baseline, at, report)
+    }
+
+    /// What is remembered of a container.
+    #[must_use]
+    pub fn remembered(&self, cgroup: CgroupId) -> Option<Watch> {
+        self.watches.get(&cgroup).cloned()
+    }
+
+    /// Goes on with a container from what was remembered of it.
+    pub fn resume(&mut self, cgroup: CgroupId, watch: Watch) {
+        self.watches.insert(cgroup, watch);
+    }
+
+    /// Drops the state of a container that is gone.
+    pub fn forget(&mut self, cgroup: CgroupId) {
+        self.watches.remove(&cgroup);
+    }
+}
