@@ -81,6 +81,13 @@ impl Exposure {
         truncate(&mut self.replicas, REPLICAS);
     }
 
+    /// What each replica contributed, as far as they are kept one by one.
+    pub fn by_replica(&self) -> impl Iterator<Item = (u64, &Share)> {
+        self.replicas
+            .iter()
+            .map(|(replica, share)| (*replica, share))
+    }
+
     /// Whether this replica contributed.
     #[must_use]
     pub fn has(&self, replica: u64) -> bool {

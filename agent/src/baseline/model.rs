@@ -113,6 +113,9 @@ pub struct PhaseBaseline {
     pub exposure: Exposure,
     /// When each replica was last seen in this phase, Unix seconds, by the hash of its id.
     pub(super) visits: BTreeMap<u64, i64>,
+    /// When each replica was first seen in this phase, as far as its last visit is remembered.
+    #[serde(default)]
+    pub(super) first_visits: BTreeMap<u64, i64>,
     /// Learned facts.
     pub families: BTreeMap<Family, FamilyBaseline>,
     /// Feature rows.
@@ -127,15 +130,23 @@ pub struct PhaseBaseline {
 
 impl PhaseBaseline {
     fn visit(&mut self, replica: u64, now_s: i64) {
-        let last = self.visits.entry(replica).or_insert(now_s);
-        *last = (*last).max(now_s);
+        self.visited(replica, now_s, now_s);
+    }
+
+    fn visited(&mut self, replica: u64, first_s: i64, last_s: i64) {
+        let last = self.visits.entry(replica).or_insert(last_s);
+        *last = (*last).max(last_s);
+        let first = self.first_visits.entry(replica).or_insert(first_s);
+        *first = (*first).min(first_s);
         truncate(&mut self.visits, VISITS);
+        truncate(&mut self.first_visits, VISITS);
     }
 
     fn merge(&mut self, other: &Self) {
         self.exposure.merge(&other.exposure);
         for (replica, last_s) in &other.visits {
-            self.visit(*replica, *last_s);
+            let first_s = other.first_visits.get(replica).unwrap_or(last_s);
+            self.visited(*replica, *first_s, *last_s);
         }
         for (family, theirs) in &other.families {
             self.families
