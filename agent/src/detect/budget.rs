@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::finding::{Class, Severity};
+use super::outlook::MONTH_S;
 use crate::observe::fact::Origin;
 
 /// Why something was not reported.
@@ -20,19 +21,22 @@ pub enum Reason {
     Budget,
     /// It was reported already.
     Repeat,
-    /// Its score is below the lowest severity.
+    /// Its score is below what the budget lets pass.
     Weak,
+    /// It belongs to an act that was reported already.
+    Act,
     /// The operator allowed it.
     Allow,
 }
 
 impl Reason {
     /// All reasons, in metric order.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Learning,
         Self::Budget,
         Self::Repeat,
         Self::Weak,
+        Self::Act,
         Self::Allow,
     ];
 
@@ -44,13 +48,17 @@ impl Reason {
             Self::Budget => "budget",
             Self::Repeat => "repeat",
             Self::Weak => "weak",
+            Self::Act => "act",
             Self::Allow => "allow",
         }
     }
 }
 
-const MONTH_S: f64 = 30.0 * 86_400.0;
 const HOUR_S: i64 = 3600;
+
+/// The part of the budget that novelties may use by what is expected of them. The rest is for the layers that watch
+/// windows.
+pub const NOVELTY_SHARE: f64 = 0.75;
 
 /// Facts whose last report is remembered per container.
 const REMEMBERED: usize = 1024;

@@ -185,8 +185,11 @@ pub fn severity(score: f64) -> Option<Severity> {
     falling.find(|severity| score >= begins_at(*severity))
 }
 
-/// Score from which a finding is reported, nats.
+/// Score from which a finding is worth reading at a budget of one a month, nats.
 pub const REPORTED_FROM: f64 = 2.0;
+
+/// Score from which a finding pages, whatever the budget, nats.
+pub const PAGES_FROM: f64 = begins_at(Severity::High);
 
 /// Highest score of a category when the process came through the container runtime: an operator's `exec` cannot be
 /// told from an intruder's, so it is reported but does not page. Writes to models and credentials weigh more.

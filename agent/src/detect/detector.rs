@@ -15,7 +15,8 @@ use super::signals::Signals;
 use super::verdict::Verdict;
 use super::{loss, never_learn, novelty};
 use crate::baseline::exposure::Share;
-use crate::baseline::facts::{Learned, Seen};
+use crate::baseline::facts::Learned;
+use crate::baseline::hash::hash64;
 use crate::baseline::learning::LearningSettings;
 use crate::baseline::model::{Baseline, Knowledge};
 use crate::observe::event::CgroupId;
@@ -134,11 +135,23 @@ impl Detector {
             Some(_) => News::Pending,
             None => News::New,
         };
-        let told = before.is_some_and(|seen: Seen| seen.reported_s.is_some());
-        let claim = novelty::claim(baseline, sighting, category, elsewhere);
+        let told = before
+            .as_ref()
+            .is_some_and(|seen| seen.reported_s.is_some());
+        let replica = hash64(&[at.replica.as_bytes()]);
+        let claim = novelty::claim(
+            baseline,
+            sighting,
+            category,
+            elsewhere,
+            before.as_ref(),
+            replica,
+        );
         let outcome = self.judge(baseline, at, claim, told);
-        // Surprise grows with time; what was too weak at first must not come up later as if it were new.
-        if outcome.finding.is_some() || outcome.suppressed == Some(Reason::Weak) {
+        // Surprise grows with time; what was too weak at first, or told with its act, must not come up later as if it
+        // were new.
+        let past = matches!(outcome.suppressed, Some(Reason::Weak | Reason::Act));
+        if outcome.finding.is_some() || past {
             baseline.set_reported(phase, fact, at.now_s);
         }
         outcome.news(news)
@@ -181,11 +194,7 @@ impl Detector {
             claims.extend(self.calls.window(baseline, at, report, phase));
         }
         claims.extend(self.signals.window(baseline, at, report));
-        outcomes.extend(
-            claims
-                .into_iter()
-                .map(|claim| self.judge(baseline, at, claim, false)),
-        );
+        outcomes.extend(self.verdict(cgroup).judge_all(baseline, at, claims));
         baseline.mature(self.settings.learning, now_s);
         outcomes
     }

@@ -1,50 +1,78 @@
-//! How much a fact counts that a matured baseline does not hold.
+//! How much a fact counts that a matured baseline does not hold: the rarer such news is expected to be, the more.
 
-use super::claim::Claim;
+use super::claim::{Claim, rarity};
 use super::danger::{Category, ceiling};
 use super::finding::{Contribution, Method};
-use super::wording;
+use super::growth::Expectation;
+use super::{outlook, wording};
+use crate::baseline::facts::Seen;
 use crate::baseline::model::Baseline;
 use crate::baseline::neighbours::judge_of;
-use crate::baseline::quantity::counted;
-use crate::observe::fact::{Fact, Phase, Sighting};
+use crate::observe::fact::{Phase, Sighting};
 
-/// Most that surprise adds.
+/// Most that surprise adds: a change that no data foretell, a release or a new habit of operation, comes to a workload
+/// at least once in twenty months.
 pub(super) const MOST_SURPRISE: f64 = 3.0;
 
 /// What a fact loses that the workload is known to do in another phase of its life.
 const KNOWN_ELSEWHERE: f64 = -2.0;
 
-/// The claim that a sighting's fact is not known in its phase; `elsewhere` is another phase that knows it.
+/// What it loses when other containers of the workload did it before: as after a release, or an intrusion that spreads.
+const ON_OTHERS: f64 = -1.0;
+
+/// The claim that a sighting's fact is not known in its phase; `elsewhere` is another phase that knows it, `before` what
+/// is known of the fact since the family matured, this sighting not included.
 #[must_use]
 pub fn claim(
     baseline: &Baseline,
     sighting: &Sighting,
     category: Category,
     elsewhere: Option<Phase>,
+    before: Option<&Seen>,
+    replica: u64,
 ) -> Claim {
     let fact = &sighting.fact;
     let phase = judge_of(sighting.phase);
-    let quiet = quiet_windows(baseline, phase, fact);
     let profile = category.profile();
+    let Expectation { mean, upper } =
+        outlook::of_category(baseline, phase, fact.family, fact.origin, category);
+    let mut adjustments = Vec::new();
+    let mut adjust = |name: &str, value: f64, reason: String| {
+        adjustments.push(Contribution {
+            name: name.to_owned(),
+            value,
+            reason,
+        });
+    };
+    let surprise = rarity(mean);
+    if surprise > MOST_SURPRISE {
+        let reason = "no data foretell what a release or another hand brings, once in twenty months at least";
+        adjust("unforeseen", MOST_SURPRISE - surprise, reason.to_owned());
+    }
+    if let Some(other) = elsewhere {
+        let reason = format!("the workload does this in its {} phase", other.name());
+        adjust("known_elsewhere", KNOWN_ELSEWHERE, reason);
+    }
+    let others = before.map_or(0, |seen| {
+        let others = seen.replicas.keys().filter(|other| **other != replica);
+        others.count()
+    });
+    if others > 0 {
+        let reason = "other containers of the workload did it before, as after a release";
+        adjust("on_other_replicas", ON_OTHERS, reason.to_owned());
+    }
     let most = ceiling(category, fact.origin);
     Claim {
         danger: (profile.danger, profile.why.to_owned()),
         false_per_month: (
-            (-surprise(quiet)).exp(),
+            mean,
             format!(
-                "nothing new of its kind in the last {}",
-                counted(quiet as u64, "window")
+                "in ordinary operation {} a container-month are expected, {} at most (95 %)",
+                amount(mean),
+                amount(upper)
             ),
         ),
-        adjustments: elsewhere
-            .map(|other| Contribution {
-                name: "known_elsewhere".to_owned(),
-                value: KNOWN_ELSEWHERE,
-                reason: format!("the workload does this in its {} phase", other.name()),
-            })
-            .into_iter()
-            .collect(),
+        adjustments,
         most: most.is_finite().then(|| {
             let why = "it came through the container runtime, as an operator's exec does";
             (most, why.to_owned())
@@ -58,21 +86,16 @@ pub fn claim(
     }
 }
 
-/// Windows resemble their neighbours, so n quiet ones tell about as much as √n independent ones would: half the
-/// logarithm.
-fn surprise(quiet_windows: f64) -> f64 {
-    (quiet_windows.max(0.0).ln_1p() / 2.0).min(MOST_SURPRISE)
-}
-
-/// Loss-free windows since the fact's family last learned something in this phase.
-fn quiet_windows(baseline: &Baseline, phase: Phase, fact: &Fact) -> f64 {
-    let Some(here) = baseline.phases.get(&phase) else {
-        return 0.0;
-    };
-    let never = Default::default();
-    let family = here.families.get(&fact.family);
-    let last_new = family.map_or(&never, |family| family.last_new());
-    here.exposure.clean_windows_since(last_new)
+/// `0.012`, `3.4`, `120`: a number of findings with two digits that count.
+#[must_use]
+pub fn amount(number: f64) -> String {
+    match number {
+        number if number >= 9.95 => format!("{number:.0}"),
+        number if number >= 0.995 => format!("{number:.1}"),
+        number if number >= 0.0995 => format!("{number:.2}"),
+        number if number >= 0.000_95 => format!("{number:.3}"),
+        _ => "less than 0.001".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -85,7 +108,7 @@ mod tests {
     use crate::detect::finding::Severity;
     use crate::observe::fact::{Family, Origin};
 
-    fn observed(windows: u64, lossy: bool) -> Baseline {
+    fn observed(windows: u32, lossy: bool) -> Baseline {
         let key = Key {
             namespace: "docker".into(),
             workload: "w".into(),
@@ -93,7 +116,7 @@ mod tests {
             image_digest: "sha256:0".into(),
         };
         let mut baseline = Baseline::new(key, 0);
-        for _ in 0..windows {
+        for n in 0..windows {
             let window = Share {
                 ms: 5000,
                 windows: 1,
@@ -101,14 +124,16 @@ mod tests {
                 requests: 10,
                 lost: u64::from(lossy),
             };
-            baseline.add_window(Phase::Serve, "r", window, 0);
+            baseline.add_window(Phase::Serve, "r", window, 5 * i64::from(n));
         }
         baseline
     }
 
     fn score(baseline: &Baseline, category: Category, elsewhere: Option<Phase>) -> f64 {
         let sighting = sight(Family::Executable, "/bin/x <- /bin/y").0;
-        claim(baseline, &sighting, category, elsewhere).score().0
+        claim(baseline, &sighting, category, elsewhere, None, 0)
+            .score()
+            .0
     }
 
     #[test]
@@ -116,53 +141,104 @@ mod tests {
         let sighting = sight(Family::Executable, "/bin/x <- /bin/y").0;
         for windows in [0, 1, 50, 500] {
             let old = observed(windows, false);
-            let (score, parts) = claim(&old, &sighting, Category::Shell, None).score();
+            let claim = claim(&old, &sighting, Category::Shell, None, None, 0);
+            let (score, parts) = claim.score();
             let sum: f64 = parts.iter().map(|part| part.value).sum();
             assert!((score - sum).abs() < 1e-9);
         }
-        let by_quiet = [1, 10, 100].map(|n| score(&observed(n, false), Category::Shell, None));
+        let by_quiet =
+            [1, 100, 10_000].map(|n| score(&observed(n, false), Category::Executable, None));
         assert!(by_quiet.is_sorted_by(|a, b| a < b), "{by_quiet:?}");
-        assert!(score(&observed(100_000, false), Category::Shell, None) <= 8.2 + MOST_SURPRISE);
+        let most = score(&observed(100_000, false), Category::Shell, None);
+        assert!((most - 8.2 - MOST_SURPRISE).abs() < 1e-9);
     }
 
     #[test]
     fn loss_takes_surprise_away() {
-        let with = score(&observed(100, true), Category::Shell, None);
-        let without = score(&observed(100, false), Category::Shell, None);
-        assert!(with < without - 1.0, "{with} {without}");
+        let with = score(&observed(5000, true), Category::Executable, None);
+        let without = score(&observed(5000, false), Category::Executable, None);
+        assert!(with < without - 0.3, "{with} {without}");
+    }
+
+    #[test]
+    fn news_take_surprise_away() {
+        let mut old = observed(5000, false);
+        let before = score(&old, Category::Executable, None);
+        for n in 0..4_i32 {
+            let fact = sight(Family::Executable, &format!("/bin/{n} <- /bin/y"))
+                .0
+                .fact;
+            old.learn(Phase::Serve, &fact, "r", 20_000 + 1000 * i64::from(n));
+        }
+        let after = score(&old, Category::Executable, None);
+        assert!(after < before - 3.0, "{before} {after}");
     }
 
     #[test]
     fn takeover_is_severe_as_soon_as_the_family_judges() {
         let young = observed(1, false);
-        for category in [
-            Category::Shell,
-            Category::Executable,
-            Category::Endpoint,
-            Category::Listener,
-            Category::ModelWrite,
-            Category::CodeWrite,
-            Category::SecretRead,
+        for (family, category) in [
+            (Family::Executable, Category::Shell),
+            (Family::Executable, Category::Executable),
+            (Family::Endpoint, Category::Endpoint),
+            (Family::Listener, Category::Listener),
+            (Family::FileWrite, Category::ModelWrite),
+            (Family::FileWrite, Category::CodeWrite),
+            (Family::FileRead, Category::SecretRead),
         ] {
-            assert_eq!(
-                severity(score(&young, category, None)),
-                Some(Severity::High),
-                "{category:?}"
+            let sighting = sight(family, "x").0;
+            let claim = claim(&young, &sighting, category, None, None, 0);
+            let severity = severity(claim.score().0);
+            assert!(
+                severity >= Some(Severity::High),
+                "{category:?} {severity:?}"
             );
         }
-        assert_eq!(severity(score(&young, Category::ScratchWrite, None)), None);
+        let sighting = sight(Family::FileWrite, "/tmp/x").0;
+        let scratch = claim(&young, &sighting, Category::ScratchWrite, None, None, 0);
+        assert_eq!(severity(scratch.score().0), None);
     }
 
     #[test]
-    fn other_phases_and_the_runtime_weigh_less() {
+    fn other_phases_other_replicas_and_the_runtime_weigh_less() {
         let old = observed(400, false);
         let new = score(&old, Category::Executable, None);
         let known = score(&old, Category::Executable, Some(Phase::Start));
         assert!((new - known - 2.0).abs() < 1e-9);
         let mut sighting = sight(Family::Executable, "/bin/x <- /bin/y").0;
+        let before = Seen {
+            replicas: [(1, 1), (2, 1)].into(),
+            ..Seen::default()
+        };
+        let shared = |own: u64| {
+            claim(
+                &old,
+                &sighting,
+                Category::Executable,
+                None,
+                Some(&before),
+                own,
+            )
+            .score()
+            .0
+        };
+        assert!((new - shared(2) - 1.0).abs() < 1e-9);
         sighting.fact.origin = Origin::Runtime;
-        let (score, parts) = claim(&old, &sighting, Category::Shell, None).score();
+        let (score, parts) = claim(&old, &sighting, Category::Shell, None, None, 0).score();
         assert_eq!(severity(score), Some(Severity::Low));
         assert!(parts.iter().any(|part| part.name == "limit"));
+    }
+
+    #[test]
+    fn amounts_have_two_digits_that_count() {
+        for (number, text) in [
+            (0.0, "less than 0.001"),
+            (0.0012, "0.001"),
+            (0.25, "0.25"),
+            (3.44, "3.4"),
+            (123.4, "123"),
+        ] {
+            assert_eq!(amount(number), text);
+        }
     }
 }

@@ -1,15 +1,25 @@
 //! From claims to findings: weighs what the layers say about one container, under the operator's budget.
+//!
+//! A claim's score is the logarithm of how many ordinary occurrences of it a month its danger outweighs: danger minus
+//! the logarithm of how often ordinary behaviour is expected to make it, plus what other claims add. It is reported from
+//! a threshold that follows from the budget.
 
 use serde::{Deserialize, Serialize};
 
-use super::budget::{Budget, Reason};
+use super::budget::{Budget, NOVELTY_SHARE, Reason};
 use super::claim::{At, Claim};
-use super::danger::{REPORTED_FROM, begins_at, severity};
-use super::finding::{BaselineRef, Contribution, Finding, Severity};
+use super::corroboration::Corroboration;
+use super::danger::{PAGES_FROM, begins_at, severity};
+use super::finding::{BaselineRef, Contribution, Finding, Method, Severity};
 use super::outcome::Outcome;
+use super::outlook::{fitting, prospects, worth_reading};
 use super::technique::named;
 use crate::baseline::exposure::Totals;
 use crate::baseline::model::Baseline;
+use crate::observe::fact::Origin;
+
+/// How long a threshold holds before what is expected is looked at again, seconds: it changes slowly.
+const THRESHOLD_HOLDS_S: i64 = 300;
 
 /// What the verdict remembers of one container.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,10 +27,51 @@ pub struct Verdict {
     budget: Budget,
     /// Events lost in the last two windows.
     lost: [u64; 2],
-    /// Findings suppressed for budget or repetition since the last one reported.
+    /// Findings suppressed since the last one reported.
     suppressed: u64,
     /// Highest score of the previous and the current window.
     scores: [f64; 2],
+    /// The score from which novelties are reported, and when it was found.
+    novelty_threshold: Option<(i64, f64)>,
+    corroboration: Corroboration,
+}
+
+/// A claim with what it comes to by itself.
+struct Weighed {
+    claim: Claim,
+    score: f64,
+    parts: Vec<Contribution>,
+}
+
+impl Weighed {
+    fn new(claim: Claim) -> Self {
+        let (score, parts) = match claim.fixed {
+            Some(fixed) => (begins_at(fixed), fixed_parts(&claim, begins_at(fixed))),
+            None => claim.score(),
+        };
+        Self {
+            claim,
+            score,
+            parts,
+        }
+    }
+
+    /// Adds what other claims add, up to the highest score the claim may have.
+    fn corroborate(&mut self, by: Option<Contribution>) {
+        let most = self
+            .claim
+            .most
+            .as_ref()
+            .map_or(f64::INFINITY, |most| most.0);
+        let (None, Some(mut by)) = (self.claim.fixed, by) else {
+            return;
+        };
+        by.value = by.value.min(most - self.score);
+        if by.value > 0.0 {
+            self.score += by.value;
+            self.parts.push(by);
+        }
+    }
 }
 
 impl Verdict {
@@ -32,15 +83,43 @@ impl Verdict {
             lost: [0; 2],
             suppressed: 0,
             scores: [0.0; 2],
+            novelty_threshold: None,
+            corroboration: Corroboration::default(),
         }
     }
 
-    /// The score from which claims are reported, nats: a budget e times as large lets pass what is e times as frequent.
-    /// What pages passes any budget.
+    /// The score from which novelties are reported, nats, as it was last found.
     #[must_use]
     pub fn threshold(&self) -> f64 {
-        let wanted = REPORTED_FROM - self.budget.per_month().max(1e-6).ln();
-        wanted.min(begins_at(Severity::High))
+        self.novelty_threshold
+            .map_or_else(|| self.worth_reading(), |(_, threshold)| threshold)
+    }
+
+    /// The score from which a claim is reported. What pages passes any budget. Of novelties, whose number is foretold by
+    /// what is expected, those pass that fit into their part of the budget, the highest scores first; the layers that
+    /// watch windows keep to the budget by how they are set, and what comes through the runtime has an allowance of its
+    /// own.
+    fn threshold_of(&mut self, claim: &Claim, baseline: &Baseline, now_s: i64) -> f64 {
+        if claim.method != Method::Novelty || claim.origin != Origin::Server {
+            return self.worth_reading();
+        }
+        if let Some((found_s, threshold)) = self.novelty_threshold
+            && (0..THRESHOLD_HOLDS_S).contains(&now_s.saturating_sub(found_s))
+        {
+            return threshold;
+        }
+        let fits = fitting(
+            &prospects(baseline),
+            self.budget.per_month() * NOVELTY_SHARE,
+        );
+        let threshold = self.worth_reading().max(fits).min(PAGES_FROM);
+        self.novelty_threshold = Some((now_s, threshold));
+        threshold
+    }
+
+    /// The score that makes a claim worth reading under the budget, nats.
+    fn worth_reading(&self) -> f64 {
+        worth_reading(self.budget.per_month()).min(PAGES_FROM)
     }
 
     /// A window begins to be judged, in which so many events were lost.
@@ -57,21 +136,58 @@ impl Verdict {
 
     /// Judges one claim. `told` says that a low or medium finding of it was reported before.
     pub fn judge(&mut self, baseline: &Baseline, at: At<'_>, claim: Claim, told: bool) -> Outcome {
-        let (score, severity, contributions) = match claim.fixed {
-            Some(fixed) => {
-                let score = begins_at(fixed);
-                (score, Some(fixed), fixed_parts(&claim, score))
-            }
-            None => {
-                let (score, parts) = claim.score();
-                let reported = score >= self.threshold();
-                let severity = severity(score).unwrap_or(Severity::Low);
-                (score, reported.then_some(severity), parts)
-            }
-        };
+        let weighed = Weighed::new(claim);
+        // What goes on since long speaks for nothing new.
+        if !told {
+            self.corroboration
+                .note(&weighed.claim, weighed.score, at.now_s);
+        }
+        self.decide(baseline, at, weighed, told)
+    }
+
+    /// Judges what was claimed at one time, in whatever order: the claims speak for each other, and the strongest is
+    /// told first.
+    pub fn judge_all(
+        &mut self,
+        baseline: &Baseline,
+        at: At<'_>,
+        claims: Vec<Claim>,
+    ) -> Vec<Outcome> {
+        let mut all: Vec<_> = claims.into_iter().map(Weighed::new).collect();
+        all.sort_by(|a, b| {
+            let order = b.score.total_cmp(&a.score);
+            let order = order.then_with(|| a.claim.identity.cmp(&b.claim.identity));
+            order.then_with(|| a.claim.title.cmp(&b.claim.title))
+        });
+        for weighed in &all {
+            self.corroboration
+                .note(&weighed.claim, weighed.score, at.now_s);
+        }
+        all.into_iter()
+            .map(|weighed| self.decide(baseline, at, weighed, false))
+            .collect()
+    }
+
+    fn decide(
+        &mut self,
+        baseline: &Baseline,
+        at: At<'_>,
+        mut weighed: Weighed,
+        told: bool,
+    ) -> Outcome {
+        let by = self.corroboration.adds(&weighed.claim, at.now_s);
+        weighed.corroborate(by);
+        let Weighed {
+            claim,
+            score,
+            parts,
+        } = weighed;
         self.scores[1] = self.scores[1].max(score);
-        let Some(severity) = severity else {
-            return Outcome::suppressed(Reason::Weak);
+        let threshold = self.threshold_of(&claim, baseline, at.now_s);
+        let severity = match claim.fixed {
+            Some(fixed) => fixed,
+            None if score >= threshold => severity(score).unwrap_or(Severity::Low),
+            None => return Outcome::suppressed(Reason::Weak),
         };
         let repeat = match severity {
             Severity::Low | Severity::Medium if claim.fixed.is_none() => told,
@@ -79,6 +195,9 @@ impl Verdict {
         };
         if repeat {
             return self.suppress(Reason::Repeat);
+        }
+        if !claim.always && self.corroboration.is_told(&claim, severity, at.now_s) {
+            return self.suppress(Reason::Act);
         }
         let Claim {
             class,
@@ -93,6 +212,7 @@ impl Verdict {
         if !allowed {
             return self.suppress(Reason::Budget);
         }
+        self.corroboration.tell(&claim, severity, at.now_s);
         Outcome::found(Finding {
             cgroup: at.cgroup,
             key: baseline.key.clone(),
@@ -102,13 +222,13 @@ impl Verdict {
             method: claim.method,
             phase: claim.phase,
             score,
-            threshold: self.threshold(),
+            threshold,
             feature: claim.feature,
             title: claim.title,
             observed: claim.observed,
             raw: claim.raw,
             expected: claim.expected,
-            contributions: contributions.into_iter().chain(claim.reasons).collect(),
+            contributions: parts.into_iter().chain(claim.reasons).collect(),
             baseline: baseline_ref(baseline),
             process: claim.process,
             ancestry: claim.ancestry,

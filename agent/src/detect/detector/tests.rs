@@ -33,6 +33,13 @@ fn shell() -> Sight {
     sight
 }
 
+/// A service of the machine that the workload never talked to, by a process of its own: of medium severity.
+fn other_socket(pid: u32) -> Sight {
+    let mut socket = sight(Family::UnixSocket, &format!("connect /run/{pid}.sock"));
+    socket.0.process.pid = pid;
+    socket
+}
+
 #[test]
 fn routine_and_ten_times_the_traffic_are_no_findings() {
     let mut bench = Bench::learned();
@@ -118,11 +125,10 @@ fn ordinary_reads_and_common_calls_are_never_findings() {
 #[test]
 fn a_novelty_is_reported_once_and_repeats_are_counted() {
     let mut bench = Bench::learned();
-    let write = || sight(Family::FileWrite, "/srv/new.txt");
-    assert!(bench.see(write()).finding.is_some());
+    assert!(bench.see(other_socket(1)).finding.is_some());
     for _ in 0..3 {
         bench.quiet(1000);
-        assert_eq!(bench.see(write()), repeated(News::Pending));
+        assert_eq!(bench.see(other_socket(1)), repeated(News::Pending));
     }
     let finding = bench.see(shell()).finding.unwrap();
     assert_eq!(finding.suppressed, 3);
@@ -197,7 +203,7 @@ fn the_budget_holds_back_what_does_not_page() {
     let mut found = 0;
     let mut held = 0;
     for i in 0..20 {
-        let outcome = bench.see(sight(Family::FileWrite, &format!("/srv/{i}")));
+        let outcome = bench.see(other_socket(i));
         found += u32::from(outcome.finding.is_some());
         held += u32::from(outcome.suppressed == Some(Reason::Budget));
     }

@@ -47,7 +47,8 @@ fn what_is_new_is_judged_wherever_requests_are_taken() {
         let mut bench = Bench::learned();
         let finding = bench.see(shell().in_phase(phase)).finding;
         let finding = finding.expect("a finding");
-        assert_eq!((finding.severity, finding.phase), (Severity::High, phase));
+        assert!(finding.severity >= Severity::High);
+        assert_eq!(finding.phase, phase);
     }
 }
 
@@ -75,7 +76,7 @@ fn what_one_phase_excuses_is_not_handed_on() {
 #[test]
 fn a_finding_of_warm_up_is_not_told_again_while_serving() {
     let mut bench = Bench::learned();
-    let write = || sight(Family::FileWrite, "/srv/new.txt");
-    assert!(bench.see(write().in_phase(Phase::WarmUp)).finding.is_some());
-    assert_eq!(bench.see(write()), repeated(News::Pending));
+    let warm_up = other_socket(1).in_phase(Phase::WarmUp);
+    assert!(bench.see(warm_up).finding.is_some());
+    assert_eq!(bench.see(other_socket(1)), repeated(News::Pending));
 }
