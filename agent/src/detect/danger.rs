@@ -188,6 +188,9 @@ pub fn severity(score: f64) -> Option<Severity> {
 /// Score from which a finding is worth reading at a budget of one a month, nats.
 pub const REPORTED_FROM: f64 = 2.0;
 
+/// Danger from which a kind of behaviour may be a takeover, nats: it is told whatever is foretold of it.
+pub const TAKEOVER_FROM: f64 = 7.0;
+
 /// Score from which a finding pages, whatever the budget, nats.
 pub const PAGES_FROM: f64 = begins_at(Severity::High);
 

@@ -1,7 +1,7 @@
 //! How much a fact counts that a matured baseline does not hold: the rarer such news is expected to be, the more.
 
 use super::claim::{Claim, rarity};
-use super::danger::{Category, ceiling};
+use super::danger::{Category, TAKEOVER_FROM, ceiling};
 use super::finding::{Contribution, Method};
 use super::growth::Expectation;
 use super::{outlook, wording};
@@ -13,6 +13,10 @@ use crate::observe::fact::{Phase, Sighting};
 /// Most that surprise adds: a change that no data foretell, a release or a new habit of operation, comes to a workload
 /// at least once in twenty months.
 pub(super) const MOST_SURPRISE: f64 = 3.0;
+
+/// Most that it takes away from what may be a takeover: where such news are expected often, one of them may still be
+/// the intruder's.
+const LEAST_SURPRISE: f64 = -2.5;
 
 /// What a fact loses that the workload is known to do in another phase of its life.
 const KNOWN_ELSEWHERE: f64 = -2.0;
@@ -44,10 +48,13 @@ pub fn claim(
             reason,
         });
     };
-    let surprise = rarity(mean);
-    if surprise > MOST_SURPRISE {
+    let bound = surprise(mean, category) - rarity(mean);
+    if bound < 0.0 {
         let reason = "no data foretell what a release or another hand brings, once in twenty months at least";
-        adjust("unforeseen", MOST_SURPRISE - surprise, reason.to_owned());
+        adjust("unforeseen", bound, reason.to_owned());
+    } else if bound > 0.0 {
+        let reason = "however often such news come, one of them may be an intruder's";
+        adjust("takeover", bound, reason.to_owned());
     }
     if let Some(other) = elsewhere {
         let reason = format!("the workload does this in its {} phase", other.name());
@@ -84,6 +91,17 @@ pub fn claim(
         next_step: profile.next_step,
         ..Claim::about(sighting, Method::Novelty, profile.class)
     }
+}
+
+/// What the rarity of news of a category adds to its danger, nats.
+#[must_use]
+pub fn surprise(per_month: f64, category: Category) -> f64 {
+    let least = if category.profile().danger >= TAKEOVER_FROM {
+        LEAST_SURPRISE
+    } else {
+        f64::NEG_INFINITY
+    };
+    rarity(per_month).clamp(least, MOST_SURPRISE)
 }
 
 /// `0.012`, `3.4`, `120`: a number of findings with two digits that count.

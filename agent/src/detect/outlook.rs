@@ -1,10 +1,9 @@
 //! How much news of each kind a container-month of ordinary behaviour is expected to bring: what false novelties there
 //! will be, before they come.
 
-use super::claim::rarity;
-use super::danger::{Category, PAGES_FROM, REPORTED_FROM};
+use super::danger::{Category, PAGES_FROM, REPORTED_FROM, TAKEOVER_FROM};
 use super::growth::{Expectation, Prior, expect};
-use super::novelty::MOST_SURPRISE;
+use super::novelty::surprise;
 use crate::baseline::model::{Baseline, PhaseBaseline};
 use crate::baseline::neighbours::judge_of;
 use crate::observe::fact::{Family, Origin, Phase};
@@ -155,6 +154,14 @@ pub struct Prospect {
     pub per_month: f64,
 }
 
+impl Prospect {
+    /// Whether it is told whatever the budget.
+    #[must_use]
+    pub fn is_told_anyway(&self) -> bool {
+        self.score >= PAGES_FROM || self.category.profile().danger >= TAKEOVER_FROM
+    }
+}
+
 /// Every kind of novelty that would be judged now, with its score and how many are expected, the highest score first.
 #[must_use]
 pub fn prospects(baseline: &Baseline) -> Vec<Prospect> {
@@ -169,12 +176,11 @@ pub fn prospects(baseline: &Baseline) -> Vec<Prospect> {
             let expected = of_family(baseline, phase, family, Origin::Server).mean;
             for category in kinds.iter().filter_map(|(kind, _)| *kind) {
                 let per_month = expected * share(family, category);
-                let surprise = rarity(per_month).min(MOST_SURPRISE);
                 all.push(Prospect {
                     phase,
                     family,
                     category,
-                    score: category.profile().danger + surprise,
+                    score: category.profile().danger + surprise(per_month, category),
                     per_month,
                 });
             }
@@ -184,11 +190,12 @@ pub fn prospects(baseline: &Baseline) -> Vec<Prospect> {
     all
 }
 
-/// The smallest score from which all that is expected to reach it, without paging, stays within so many a month.
+/// The smallest score from which all that is expected to reach it stays within so many a month, takeovers apart: they
+/// are told in any case.
 #[must_use]
 pub fn fitting(prospects: &[Prospect], per_month: f64) -> f64 {
     let mut sum = 0.0;
-    for prospect in prospects.iter().filter(|it| it.score < PAGES_FROM) {
+    for prospect in prospects.iter().filter(|it| !it.is_told_anyway()) {
         sum += prospect.per_month;
         if sum > per_month {
             // What has this score does not fit any more; what has a higher one does.
@@ -263,12 +270,13 @@ mod tests {
             let threshold = fitting(&all, budget);
             let reaching = all
                 .iter()
-                .filter(|it| (threshold..PAGES_FROM).contains(&it.score));
+                .filter(|it| it.score >= threshold && !it.is_told_anyway());
             let sum: f64 = reaching.map(|it| it.per_month).sum();
             assert!(sum <= budget, "{sum} {budget}");
         }
         assert!(fitting(&all, 1e9).is_infinite());
         let alike = [1.0, 1.0, 1.0].map(|score| Prospect {
+            category: Category::FileWrite,
             score,
             per_month: 0.4,
             ..all[0]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::budget::{Budget, NOVELTY_SHARE, Reason};
 use super::claim::{At, Claim};
 use super::corroboration::Corroboration;
-use super::danger::{PAGES_FROM, begins_at, severity};
+use super::danger::{PAGES_FROM, TAKEOVER_FROM, begins_at, severity};
 use super::finding::{BaselineRef, Contribution, Finding, Method, Severity};
 use super::outcome::Outcome;
 use super::outlook::{fitting, prospects, worth_reading};
@@ -95,12 +95,15 @@ impl Verdict {
             .map_or_else(|| self.worth_reading(), |(_, threshold)| threshold)
     }
 
-    /// The score from which a claim is reported. What pages passes any budget. Of novelties, whose number is foretold by
+    /// The score from which a claim is reported. What pages passes any budget. Of novelties that are no takeover, whose number is foretold by
     /// what is expected, those pass that fit into their part of the budget, the highest scores first; the layers that
     /// watch windows keep to the budget by how they are set, and what comes through the runtime has an allowance of its
     /// own.
     fn threshold_of(&mut self, claim: &Claim, baseline: &Baseline, now_s: i64) -> f64 {
-        if claim.method != Method::Novelty || claim.origin != Origin::Server {
+        let is_foretold = claim.method == Method::Novelty
+            && claim.origin == Origin::Server
+            && claim.danger.0 < TAKEOVER_FROM;
+        if !is_foretold {
             return self.worth_reading();
         }
         if let Some((found_s, threshold)) = self.novelty_threshold
