@@ -11,6 +11,7 @@ mod config;
 mod containers;
 mod evaluate;
 mod events;
+mod explain;
 mod output;
 mod record;
 mod replay;
@@ -68,6 +69,7 @@ enum Verb {
     Status(status::StatusQuery),
     Containers(containers::Containers),
     Events(events::Events),
+    Explain(explain::Explain),
     Record(record::Record),
     Replay(replay::Replay),
     #[command(subcommand)]
@@ -103,6 +105,7 @@ impl Cli {
             Verb::Status(verb) => verb.run(global),
             Verb::Containers(verb) => verb.run(global),
             Verb::Events(verb) => verb.run(global),
+            Verb::Explain(verb) => verb.run(global),
             Verb::Record(verb) => verb.run(global),
             Verb::Replay(verb) => verb.run(global),
             Verb::Baseline(verb) => verb.run(global),

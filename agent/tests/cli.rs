@@ -102,6 +102,8 @@ fn a_wrong_command_line_is_code_2() {
         "events --family weather",
         "events --family endpoint --findings",
         "baseline show ../status",
+        "explain ../status",
+        "explain",
         "status -o xml",
     ] {
         let output = place.run(line);
@@ -290,6 +292,36 @@ fn an_answer_that_is_no_success_is_shown() {
         assert_code(&output, 1);
         assert!(stderr(&output).contains(text), "{output:?}");
     }
+}
+
+const EXPLAINED: &str = r#"{"type":"finding","incident":null,"finding":{
+    "id":"01JA","severity":"high","class":"process","title":"a shell","expected":"none","new_field":1
+}}"#;
+
+#[test]
+fn a_finding_is_explained_or_said_to_be_unknown() {
+    let place = Place::new("");
+    let questions = place.agent(&[
+        ("/api/v1/explain/01ja", 200, EXPLAINED),
+        (
+            "/api/v1/explain/02",
+            404,
+            r#"{"error":"no finding begins with 02"}"#,
+        ),
+    ]);
+    let text = place.run("explain 01ja");
+    assert_code(&text, 0);
+    assert!(stdout(&text).contains("EXPECTED\n  none"), "{text:?}");
+    assert_eq!(questions.recv().unwrap(), "/api/v1/explain/01ja");
+    let json = place.run("explain 01ja -o json");
+    let json: Value = serde_json::from_str(&stdout(&json)).unwrap();
+    assert_eq!(
+        (&json["type"], &json["finding"]["id"]),
+        (&"finding".into(), &"01JA".into())
+    );
+    let unknown = place.run("explain 02");
+    assert_code(&unknown, 1);
+    assert_eq!(stderr(&unknown), "picket: no finding begins with 02\n");
 }
 
 const PAST: &str = r#"[

@@ -4,7 +4,7 @@
     reason = "indexing JSON yields null, not a panic"
 )]
 
-use std::process::ExitCode;
+use std::process::{ExitCode, Output};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -41,6 +41,7 @@ fn main() -> ExitCode {
             "a_write_to_the_weights_is_found_as_model",
             weights_are_model,
         )
+        .test("a_finding_is_explained", finding_is_explained)
         .test("the_other_container_stays_clean", other_stays_clean)
         .test("the_command_line_shows_what_the_agent_knows", command_line)
         .test("a_killed_agent_keeps_its_baselines", killed_agent_remembers)
@@ -256,6 +257,56 @@ fn weights_are_model(camp: &mut Camp) -> Result<()> {
         observed.contains("classifier.onnx"),
         "{observed} does not name the file"
     );
+    Ok(())
+}
+
+fn finding_is_explained(camp: &mut Camp) -> Result<()> {
+    let findings = camp.home.findings();
+    let shell = findings
+        .iter()
+        .find(|it| is_about(it, &camp.victim, "process"));
+    let shell = shell.context("no finding about the shell")?;
+    let id = shell["finding_info"]["uid"].as_str().context("uid")?;
+    let explain = |arguments: &[&str]| -> Result<Output> {
+        let (config, socket) = (camp.home.config(), camp.home.socket());
+        let paths = [
+            "--config".as_ref(),
+            config.as_os_str(),
+            "--socket".as_ref(),
+            socket.as_os_str(),
+        ];
+        let paths = paths.map(|path| path.to_str().unwrap_or_default());
+        agent::command(&[], &[&["explain"], arguments, &paths].concat())
+    };
+    // The time is the first half of an id, so all but the last letters make it this one.
+    let beginning = id.get(..id.len() - 4).context("a short id")?;
+    let text = String::from_utf8(explain(&[beginning])?.stdout)?;
+    for part in [
+        "OBSERVED",
+        "EXPECTED",
+        "95 % confidence",
+        "T1059",
+        "ATT&CK 19",
+        "LOOK FIRST",
+    ] {
+        ensure!(text.contains(part), "{part:?} is missing in {text}");
+    }
+    let json: Value = serde_json::from_slice(&explain(&[id, "-o", "json"])?.stdout)?;
+    ensure!(
+        json["type"] == "finding" && json["finding"]["id"] == id,
+        "{json:#}"
+    );
+    ensure!(
+        json["finding"]["techniques"][0]["version"] == "19",
+        "{json:#}"
+    );
+    let incident = json["incident"]["id"].as_str().context("its incident")?;
+    let json: Value = serde_json::from_slice(&explain(&[incident, "-o", "json"])?.stdout)?;
+    ensure!(json["type"] == "incident", "{json:#}");
+    let unknown = explain(&["zzzz"])?;
+    ensure!(unknown.status.code() == Some(1), "{unknown:?}");
+    let error = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    ensure!(error.contains("no finding and no incident"), "{error}");
     Ok(())
 }
 

@@ -140,6 +140,20 @@ pub struct Technique {
     pub tactic_id: String,
     /// Tactic name.
     pub tactic: String,
+    /// Version of the catalogue in which the id means this.
+    pub version: String,
+}
+
+impl Technique {
+    /// The catalogue that the id is from.
+    #[must_use]
+    pub fn catalogue(&self) -> &'static str {
+        if self.id.starts_with("AML.") {
+            "ATLAS"
+        } else {
+            "ATT&CK"
+        }
+    }
 }
 
 /// A part of the score, in nats, with its reason.

@@ -3,7 +3,9 @@
 use super::finding::Technique;
 
 /// Version of ATT&CK whose ids are used here.
-pub const ATTACK_VERSION: &str = "19";
+const ATTACK_VERSION: &str = "19";
+/// Version of ATLAS whose ids are used here.
+const ATLAS_VERSION: &str = "5.6";
 
 /// A technique as constant data, with the tactic it serves here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +23,16 @@ impl From<&Known> for Technique {
             name: known.name.to_owned(),
             tactic_id: known.tactic_id.to_owned(),
             tactic: known.tactic.to_owned(),
+            version: version_of(known.id).to_owned(),
         }
+    }
+}
+
+fn version_of(id: &str) -> &'static str {
+    if id.starts_with("AML.") {
+        ATLAS_VERSION
+    } else {
+        ATTACK_VERSION
     }
 }
 

@@ -27,6 +27,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::page;
 use super::view::BaselineView;
+use super::view::explanation::{Explanation, Unexplained};
 use super::view::finding::FindingFilter;
 use state::ApiState;
 
@@ -66,6 +67,7 @@ fn page_and_api() -> Router<Arc<ApiState>> {
         .route("/api/v1/findings", get(findings))
         .route("/api/v1/findings/stream", get(stream))
         .route("/api/v1/incidents", get(incidents))
+        .route("/api/v1/explain/{id}", get(explain))
 }
 
 fn health_and_metrics() -> Router<Arc<ApiState>> {
@@ -163,6 +165,19 @@ async fn findings(
 
 async fn incidents(State(state): State<Arc<ApiState>>) -> Response {
     Json(state.snapshot().incidents.as_ref()).into_response()
+}
+
+async fn explain(State(state): State<Arc<ApiState>>, Path(id): Path<String>) -> Response {
+    match Explanation::of(&state.snapshot(), &id) {
+        Ok(explanation) => Json(explanation).into_response(),
+        Err(error) => {
+            let status = match error {
+                Unexplained::Unknown(_) => StatusCode::NOT_FOUND,
+                Unexplained::Ambiguous { .. } => StatusCode::CONFLICT,
+            };
+            failure(status, &error.to_string())
+        }
+    }
 }
 
 /// Findings as they come, one JSON object a line; with `after`, first the remembered ones after that.

@@ -22,8 +22,6 @@ use schema::{
 };
 
 const SCHEMA_VERSION: &str = "1.8.0";
-const ATTACK_VERSION: &str = "19";
-const ATLAS_VERSION: &str = "5.6";
 
 /// The machine the agent runs on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,13 +200,8 @@ fn finding_info(finding: &Finding, stamp: &Stamp<'_>, time: i64) -> FindingInfo 
 }
 
 fn attack(technique: &Technique) -> Attack {
-    let version = if technique.id.starts_with("AML.") {
-        ATLAS_VERSION
-    } else {
-        ATTACK_VERSION
-    };
     Attack {
-        version,
+        version: technique.version.clone(),
         tactic: (!technique.tactic_id.is_empty()).then(|| Entry {
             uid: technique.tactic_id.clone(),
             name: technique.tactic.clone(),

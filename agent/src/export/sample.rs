@@ -97,6 +97,7 @@ pub fn finding() -> Finding {
             name: "Unix Shell".to_owned(),
             tactic_id: "TA0002".to_owned(),
             tactic: "Execution".to_owned(),
+            version: "19".to_owned(),
         }],
         next_step: "Look at what the shell ran and which request came in just before.".to_owned(),
         lost_events: 0,

@@ -3,6 +3,7 @@
 //! Paths, arguments and names come from the watched container, so everything that could steer a terminal is shown
 //! as an escape sequence instead ([`printable`]).
 
+pub mod explain;
 pub mod line;
 
 use std::fmt::Write;
@@ -140,13 +141,19 @@ pub fn process_line(process: &ProcessView) -> String {
 #[must_use]
 pub fn technique_line(technique: &Technique) -> String {
     let Technique {
-        id, name, tactic, ..
+        id,
+        name,
+        tactic,
+        version,
+        ..
     } = technique;
-    let line = if tactic.is_empty() {
-        format!("{id} {name}")
-    } else {
-        format!("{id} {name} ({tactic})")
-    };
+    let mut line = format!("{id} {name}");
+    if !tactic.is_empty() {
+        line += &format!(" ({tactic})");
+    }
+    if !version.is_empty() {
+        line += &format!(", {} {version}", technique.catalogue());
+    }
     printable(&line)
 }
 
@@ -268,7 +275,7 @@ HIGH  process  docker/web  2023-11-14T22:14:20.000Z  01JD3T7Q3Q0V8K2M5N6P7R8S9T
   baseline    0123456789abcdef version 7: 1 h 10 min, 5230 requests, 2 replicas
   process     python3 server.py (17)
               └─ sh -c 'id; uname -a' (4242)
-  technique   T1059.004 Unix Shell (Execution)
+  technique   T1059.004 Unix Shell (Execution), ATT&CK 19
   caution     3 findings suppressed since the last one
   next        Look at what the shell ran and which request came in just before.
 ";

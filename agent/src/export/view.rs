@@ -4,6 +4,7 @@
 //! variants (class, severity, state, …) are strings for the same reason.
 
 pub mod evidence;
+pub mod explanation;
 pub mod finding;
 pub mod network;
 

@@ -151,6 +151,26 @@ async fn what_the_pipeline_told_is_served() {
 }
 
 #[tokio::test]
+async fn a_finding_is_explained_by_the_beginning_of_its_id() {
+    let state = state();
+    for sequence in 1..=2 {
+        state.add_finding(FindingView {
+            id: format!("01J{sequence}"),
+            ..finding(sequence, "high")
+        });
+    }
+    let (status, explained) = get_json(&state, "/api/v1/explain/01j2").await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(explained["type"], "finding");
+    assert_eq!(explained["finding"]["sequence"], 2);
+    for (id, expected) in [("01J", StatusCode::CONFLICT), ("02", StatusCode::NOT_FOUND)] {
+        let (status, error) = get_json(&state, &format!("/api/v1/explain/{id}")).await;
+        assert_eq!(status, expected);
+        assert!(error["error"].as_str().unwrap().contains(id), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn findings_are_filtered_and_bounded() {
     let state = state();
     for sequence in 1..=1003 {

@@ -90,7 +90,7 @@ pub(super) struct Analytic {
 
 #[derive(Serialize)]
 pub(super) struct Attack {
-    pub version: &'static str,
+    pub version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tactic: Option<Entry>,
     pub technique: Entry,
