@@ -71,6 +71,9 @@ fn from_a_checkpoint_at_any_time_the_rest_is_the_same() {
         second.take(Input::Elsewhere { findings: reported });
         second.take(Input::Time(time));
         feed(&mut second, &checkpoint);
+        // All that any layer remembers is carried: a new one has its place in `Detection`.
+        let remembered = |engine: &MemoryEngine| format!("{:#?}", engine.detector);
+        assert_eq!(remembered(&first), remembered(&second), "at {at}");
         assert_eq!(feed(&mut first, after), feed(&mut second, after), "at {at}");
         let baseline = Store::get(first.baselines(), &key("model"));
         assert_eq!(baseline, Store::get(second.baselines(), &key("model")));

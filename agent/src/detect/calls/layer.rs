@@ -32,7 +32,7 @@ const NAMED: usize = 5;
 
 /// What is remembered of one container.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Watch {
+pub struct Watch {
     /// Baseline it was last judged against.
     baseline: String,
     quiet_until_s: i64,
@@ -106,6 +106,22 @@ impl CallLayer {
             fitted.fresh = fitted.fresh.saturating_add(1);
         }
         None
+    }
+
+    /// What is remembered of a container.
+    #[must_use]
+    pub fn remembered(&self, cgroup: CgroupId) -> Option<Watch> {
+        self.watches.get(&cgroup).cloned()
+    }
+
+    /// Goes on from what was remembered.
+    pub fn resume(&mut self, cgroup: CgroupId, watch: Watch) {
+        self.watches.insert(cgroup, watch);
+    }
+
+    /// Drops the models of a baseline; they are fitted anew when they are needed.
+    pub fn derive_anew(&mut self, baseline: &str) {
+        self.models.retain(|(id, _), _| id != baseline);
     }
 
     /// Drops the state of a container that is gone.

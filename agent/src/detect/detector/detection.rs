@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Detector;
-use crate::detect::rates;
-use crate::detect::signals;
 use crate::detect::verdict::Verdict;
+use crate::detect::{calls, rates, signals};
 use crate::observe::event::CgroupId;
 
 /// What the detectors remember of one container. Every layer that remembers something has a field here.
@@ -16,6 +15,7 @@ pub struct Detection {
     losses: Option<i64>,
     rates: Option<rates::layer::Watch>,
     signals: Option<signals::Watch>,
+    calls: Option<calls::layer::Watch>,
 }
 
 impl Detector {
@@ -27,6 +27,7 @@ impl Detector {
             losses: self.losses.remembered(cgroup),
             rates: self.rates.remembered(cgroup),
             signals: self.signals.remembered(cgroup),
+            calls: self.calls.remembered(cgroup),
         }
     }
 
@@ -37,6 +38,7 @@ impl Detector {
             losses,
             rates,
             signals,
+            calls,
         } = detection;
         if let Some(verdict) = verdict {
             self.verdicts.insert(cgroup, verdict);
@@ -50,11 +52,15 @@ impl Detector {
         if let Some(signals) = signals {
             self.signals.resume(cgroup, signals);
         }
+        if let Some(calls) = calls {
+            self.calls.resume(cgroup, calls);
+        }
     }
 
     /// Drops what was derived from a baseline and is no part of what is remembered, so that it is derived anew: a model
     /// that was fitted when the baseline held less is not the one that another detector would fit now.
     pub fn derive_anew(&mut self, baseline: &str) {
         self.rates.derive_anew(baseline);
+        self.calls.derive_anew(baseline);
     }
 }
