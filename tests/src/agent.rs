@@ -52,6 +52,18 @@ pub fn command(wrapper: &[&str], arguments: &[&str]) -> Result<Output> {
         .with_context(|| format!("cannot run {command:?}"))
 }
 
+/// Starts the agent's program, for verbs that go on until something happens.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn spawn(arguments: &[&str]) -> Result<Child> {
+    let mut command = Command::new(program());
+    command.args(arguments).stdin(Stdio::null());
+    clean(&mut command)
+        .spawn()
+        .with_context(|| format!("cannot run {command:?}"))
+}
+
 /// The settings in the caller's environment are not the test's.
 fn clean(command: &mut Command) -> &mut Command {
     for (name, _) in env::vars_os() {
@@ -162,9 +174,16 @@ impl Home {
     /// The findings that agents here have logged: the JSON lines of their standard output.
     #[must_use]
     pub fn findings(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.output()).unwrap_or_default();
-        let parsed = text.lines().map(serde_json::from_str);
+        let lines = self.logged().into_iter();
+        let parsed = lines.map(|line| serde_json::from_str(&line));
         parsed.filter_map(Result::ok).collect()
+    }
+
+    /// The lines that agents here have logged as findings, as they are.
+    #[must_use]
+    pub fn logged(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.output()).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
     }
 
     /// What agents here have printed, for the message of a failed test.
