@@ -14,11 +14,31 @@ pub const ROWS: usize = 512;
 /// Steps per nat. Quantising makes equal rows equal bytes on every machine.
 const STEPS: f64 = 1024.0;
 
-/// Bottom-k sample of feature rows, keyed by a hash of (replica, window end).
+/// The bits of a row's key that tell its replica. The others decide which rows are kept.
+const TAG_BITS: u32 = 16;
+
+/// Bottom-k sample of feature rows, keyed by a hash of (replica, window end) whose low bits are those of the replica's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sample {
     rows: BTreeMap<u64, Vec<i32>>,
+}
+
+/// A sampled window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Whether it is in the half that fits models; the other half calibrates them.
+    pub fits: bool,
+    /// Its replica's tag.
+    pub tag: u16,
+    /// Its features, nats.
+    pub features: Vec<f64>,
+}
+
+/// By what the rows of a replica are told from those of others. Two replicas rarely share one.
+#[must_use]
+pub fn tag(replica: &str) -> u16 {
+    hash64(&[replica.as_bytes()]) as u16
 }
 
 impl Sample {
@@ -29,6 +49,7 @@ impl Sample {
             return false;
         }
         let key = hash64(&[replica.as_bytes(), &end.0.to_le_bytes()]);
+        let key = key >> TAG_BITS << TAG_BITS | u64::from(tag(replica));
         let full = self.rows.len() >= ROWS;
         if full
             && self
@@ -59,12 +80,16 @@ impl Sample {
         truncate(&mut self.rows, ROWS);
     }
 
-    /// The rows (nats) with `width` features, with their keys, in key order.
-    pub fn rows(&self, width: usize) -> impl Iterator<Item = (u64, Vec<f64>)> {
+    /// The rows (nats) with `width` features, in the order of their keys.
+    pub fn rows(&self, width: usize) -> impl Iterator<Item = Row> {
         self.rows
             .iter()
             .filter(move |(_, row)| row.len() == width)
-            .map(|(key, row)| (*key, row.iter().map(|v| f64::from(*v) / STEPS).collect()))
+            .map(|(key, row)| Row {
+                fits: (key >> TAG_BITS).is_multiple_of(2),
+                tag: *key as u16,
+                features: row.iter().map(|v| f64::from(*v) / STEPS).collect(),
+            })
     }
 
     /// Number of rows.
@@ -95,7 +120,7 @@ mod tests {
         assert_eq!(sample.len(), ROWS);
         let early = sample
             .rows(1)
-            .filter(|(_, row)| row.iter().any(|v| *v < 2500.0));
+            .filter(|row| row.features.iter().any(|v| *v < 2500.0));
         let early = early.count();
         assert!(
             (200..=312).contains(&early),

@@ -10,7 +10,7 @@ use linfa_linalg::cholesky::{Cholesky, InverseC};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 /// Most components tried.
-const MOST_COMPONENTS: usize = 3;
+const MOST_COMPONENTS: usize = 4;
 
 /// Added to the variances while fitting, for numerical safety only.
 const REGULARISATION: f64 = 1e-3;
@@ -45,7 +45,7 @@ pub struct Mixture {
 }
 
 impl Mixture {
-    /// Fits 1 to 3 components to finite rows; the Bayesian information criterion chooses how many. `noise` is, per
+    /// Fits 1 to 4 components to finite rows; the Bayesian information criterion chooses how many. `noise` is, per
     /// feature, a variance that every component has on top of what the rows show.
     ///
     /// # Errors
@@ -85,16 +85,22 @@ impl Mixture {
             .fit(&DatasetBase::from(rows.to_owned()))
             .map_err(|error| MixtureError::Fit(error.to_string()))?;
         let width = rows.ncols() as f64;
+        let nearest: Vec<usize> = rows
+            .axis_iter(Axis(0))
+            .map(|row| closest(row, model.means()))
+            .collect();
         let mut components = Vec::with_capacity(k);
-        for ((weight, mean), covariance) in model
+        for (index, ((weight, mean), covariance)) in model
             .weights()
             .iter()
             .zip(model.means().axis_iter(Axis(0)))
             .zip(model.covariances().axis_iter(Axis(0)))
+            .enumerate()
         {
-            // Few rows give spurious correlations: shrink towards independence, the more the fewer rows there are.
-            let effective_rows = weight * rows.nrows() as f64;
-            let shrinkage = width / (width + effective_rows);
+            let own = rows.axis_iter(Axis(0)).zip(&nearest);
+            let own = own.filter(|(_, nearest)| **nearest == index);
+            let own: Vec<_> = own.map(|(row, _)| row).collect();
+            let shrinkage = shrinkage(&own, mean, covariance);
             let mut shrunk = covariance.to_owned() * (1.0 - shrinkage);
             shrunk.diag_mut().assign(&covariance.diag());
             for (variance, noise) in shrunk.diag_mut().iter_mut().zip(noise) {
@@ -150,6 +156,42 @@ impl Mixture {
         let per_component = width + width * (width + 1.0) / 2.0;
         let k = self.components.len() as f64;
         (k * per_component + k - 1.0) * n.ln() - 2.0 * likelihood
+    }
+}
+
+/// The component whose mean lies closest to a row.
+fn closest(row: ArrayView1<'_, f64>, means: &Array2<f64>) -> usize {
+    let distance = |mean: ArrayView1<'_, f64>| (&row - &mean).mapv(|v| v * v).sum();
+    means
+        .axis_iter(Axis(0))
+        .map(distance)
+        .enumerate()
+        .min_by(|(_, a), (_, b)| a.total_cmp(b))
+        .map_or(0, |(index, _)| index)
+}
+
+/// How much to shrink covariances towards independence, 0 to 1: their sampling variance over their squares (Ledoit and
+/// Wolf 2004, with the diagonal as target: Schäfer and Strimmer 2005). Few rows give spurious correlations.
+fn shrinkage(
+    rows: &[ArrayView1<'_, f64>],
+    mean: ArrayView1<'_, f64>,
+    covariance: ArrayView2<'_, f64>,
+) -> f64 {
+    let n = rows.len() as f64;
+    let offsets: Vec<_> = rows.iter().map(|row| row - &mean).collect();
+    let (mut variances, mut squares) = (0.0, 0.0);
+    for ((i, j), covariance) in covariance.indexed_iter() {
+        if i == j {
+            continue;
+        }
+        squares += covariance * covariance;
+        let products = offsets.iter().filter_map(|o| Some(o.get(i)? * o.get(j)?));
+        let spread: f64 = products.map(|product| (product - covariance).powi(2)).sum();
+        variances += spread / (n * (n - 1.0)).max(1.0);
+    }
+    match variances / squares {
+        share if share.is_finite() => share.clamp(0.0, 1.0),
+        _ => 1.0,
     }
 }
 

@@ -5,12 +5,15 @@
 
 pub mod layer;
 mod models;
+mod offset;
+mod stream;
 
 use ndarray::{Array1, Array2};
 
-use super::evidence::conformal_p;
+use super::evidence::upper_p;
 use super::mixture::{Mixture, MixtureError};
-use crate::baseline::sample::Sample;
+use crate::baseline::sample::{Row, Sample};
+use offset::{Offsets, OwnLevel};
 
 /// Rows from which a model is fitted; half of them fit, half calibrate.
 pub const MIN_ROWS: usize = 60;
@@ -26,14 +29,23 @@ const WINSOR_MADS: f64 = 6.0;
 /// steady it was.
 const NOISE: f64 = 0.1;
 
-/// How much the squared distance must exceed the largest ordinary one before evidence may become a finding: twice as
-/// far out.
-const CLEARLY_BEYOND: f64 = 4.0;
-
 /// Windows resemble their neighbours, so a short learning has not seen all that is ordinary: the largest ordinary
 /// squared distance is taken to be this many rows' worth larger, relative to the rows there are. Workloads simulated
 /// with a lag-one correlation of 0.9 (nine in ten real ones have less than 0.6) stay within the resulting bound.
 const UNSEEN_ROWS: f64 = 100.0;
+
+/// How fast distances beyond the farthest ordinary one become rare, before anything is known of it: one in e for so many
+/// nats more of the squared distance. The tail of logarithms of distances is taken to be exponential (Pickands 1975).
+const PRIOR_SCALE: f64 = 0.5;
+
+/// How many distances that prior weighs as much as.
+const PRIOR_WEIGHT: f64 = 5.0;
+
+/// The smallest p-value of one window: what is rarer counts no more, so that no window alone makes a claim.
+const SMALLEST_P: f64 = 1e-4;
+
+/// Windows until which a container of its own level not yet known is judged as a new replica.
+const SETTLING: u32 = 24;
 
 /// Why there is no model.
 #[derive(Debug, thiserror::Error)]
@@ -54,12 +66,24 @@ pub enum RatesError {
 pub struct RateModel {
     scales: Vec<Scale>,
     mixture: Mixture,
-    /// Squared distances of the calibration rows, ascending.
-    calibration: Vec<f64>,
+    offsets: Offsets,
+    /// Of replicas whose own level is known.
+    settled: Calibration,
+    /// Of replicas whose own level is not known.
+    new: Calibration,
+    rows: usize,
+}
+
+/// How far ordinary windows lie.
+#[derive(Clone, Debug)]
+struct Calibration {
+    /// Logarithms of one more than the squared distances, ascending.
+    scores: Vec<f64>,
+    /// The scale of their tail, nats.
+    scale: f64,
     /// The largest ordinary squared distance: that of calibration with wild values drawn in, so that one wild window
     /// does not put everything within reach, and a margin for what a short learning did not see.
     reach: f64,
-    rows: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -73,8 +97,10 @@ struct Scale {
 /// What the model says of one window.
 #[derive(Clone, Debug)]
 pub struct Verdict {
-    /// Conformal p-value of the window.
+    /// Upper bound of the p-value of the window.
     pub p: f64,
+    /// The logarithm of one more than the squared distance.
+    pub score: f64,
     /// Squared distance, in units of the largest ordinary one.
     pub excess: f64,
     /// The features that contribute most, the largest first, at most 5.
@@ -93,12 +119,6 @@ pub struct FeatureShare {
 }
 
 impl Verdict {
-    /// Whether the window lies clearly beyond everything ordinary.
-    #[must_use]
-    pub fn is_clearly_beyond(&self) -> bool {
-        self.excess > CLEARLY_BEYOND
-    }
-
     /// Whether the window is ordinary, so that the model may learn from it.
     #[must_use]
     pub fn is_ordinary(&self) -> bool {
@@ -112,23 +132,30 @@ impl RateModel {
     /// # Errors
     /// When there are too few rows or no mixture fits them.
     pub fn fit(sample: &Sample, width: usize) -> Result<Self, RatesError> {
-        let (fitting, calibrating): (Vec<_>, Vec<_>) = sample
-            .rows(width)
-            .partition(|(key, _)| key.is_multiple_of(2));
+        let (mut fitting, mut calibrating): (Vec<Row>, Vec<Row>) =
+            sample.rows(width).partition(|row| row.fits);
         let rows = fitting.len() + calibrating.len();
         if rows < MIN_ROWS || fitting.len().min(calibrating.len()) < MIN_HALF || width == 0 {
             return Err(RatesError::TooFewRows { rows });
         }
+        let tagged: Vec<_> = fitting
+            .iter()
+            .map(|row| (row.tag, row.features.as_slice()))
+            .collect();
+        let offsets = Offsets::of(&tagged, width);
+        for row in &mut fitting {
+            take_off(&mut row.features, &offsets.of_replica(row.tag));
+        }
         let scales: Vec<Scale> = (0..width)
             .map(|feature| {
-                let column = fitting.iter().filter_map(|(_, row)| row.get(feature));
+                let column = fitting.iter().filter_map(|row| row.features.get(feature));
                 Scale::of(column.copied().collect())
             })
             .collect();
         let noise: Vec<_> = scales.iter().map(|s| (NOISE / s.spread).powi(2)).collect();
         let mut points = Array2::zeros((fitting.len(), width));
-        for (mut point, (_, row)) in points.rows_mut().into_iter().zip(&fitting) {
-            for ((to, value), scale) in point.iter_mut().zip(row).zip(&scales) {
+        for (mut point, row) in points.rows_mut().into_iter().zip(&fitting) {
+            for ((to, value), scale) in point.iter_mut().zip(&row.features).zip(&scales) {
                 *to = scale.standardised(scale.winsorised(*value));
             }
         }
@@ -136,22 +163,29 @@ impl RateModel {
         let mut model = Self {
             scales,
             mixture,
-            calibration: Vec::new(),
-            reach: 1.0,
+            offsets,
+            settled: Calibration::default(),
+            new: Calibration::default(),
             rows,
         };
-        model.calibration = calibrating
-            .iter()
-            .map(|(_, row)| model.distance(row))
-            .collect();
-        model.calibration.sort_by(f64::total_cmp);
-        for (_, row) in &calibrating {
-            let drawn_in = row.iter().zip(&model.scales);
-            let drawn_in: Vec<_> = drawn_in.map(|(v, scale)| scale.winsorised(*v)).collect();
-            model.reach = model.reach.max(model.distance(&drawn_in));
+        model.new = model.calibrated(&calibrating);
+        for row in &mut calibrating {
+            take_off(&mut row.features, &model.offsets.of_replica(row.tag));
         }
-        model.reach *= 1.0 + UNSEEN_ROWS / rows as f64;
+        model.settled = model.calibrated(&calibrating);
         Ok(model)
+    }
+
+    fn calibrated(&self, rows: &[Row]) -> Calibration {
+        let distances = rows.iter().map(|row| self.distance(&row.features));
+        let farthest = rows.iter().map(|row| {
+            let drawn_in = row.features.iter().zip(&self.scales);
+            let drawn_in: Vec<_> = drawn_in.map(|(v, scale)| scale.winsorised(*v)).collect();
+            self.distance(&drawn_in)
+        });
+        let farthest = farthest.fold(1.0, f64::max);
+        let reach = farthest * (1.0 + UNSEEN_ROWS / self.rows as f64);
+        Calibration::of(distances.map(f64::ln_1p).collect(), reach)
     }
 
     /// Rows the model was made of.
@@ -160,13 +194,20 @@ impl RateModel {
         self.rows
     }
 
-    /// Judges the features of one window; `None` when they are not as many as the model was fitted on, or not finite.
+    /// Judges the features of one window of a container with this tag and own level so far; `None` when they are not as
+    /// many as the model was fitted on, or not finite.
     #[must_use]
-    pub fn judge(&self, features: &[f64]) -> Option<Verdict> {
+    fn judge(&self, features: &[f64], tag: u16, own: &OwnLevel) -> Option<Verdict> {
         if features.len() != self.scales.len() || features.iter().any(|v| !v.is_finite()) {
             return None;
         }
-        let (distance, shares) = self.mixture.nearest(self.point(features).view());
+        let mut features = features.to_vec();
+        take_off(&mut features, &self.offsets.of_container(tag, own));
+        let calibration = match self.offsets.any() && !self.offsets.knows(tag, own, SETTLING) {
+            true => &self.new,
+            false => &self.settled,
+        };
+        let (distance, shares) = self.mixture.nearest(self.point(&features).view());
         let mut reasons: Vec<_> = shares
             .into_iter()
             .zip(features.iter().zip(&self.scales))
@@ -179,9 +220,11 @@ impl RateModel {
             .collect();
         reasons.sort_by(|a, b| b.share.total_cmp(&a.share).then(a.feature.cmp(&b.feature)));
         reasons.truncate(5);
+        let score = distance.ln_1p();
         Some(Verdict {
-            p: conformal_p(&self.calibration, distance),
-            excess: distance / self.reach,
+            p: calibration.p(score),
+            score,
+            excess: distance / calibration.reach,
             reasons,
         })
     }
@@ -195,6 +238,42 @@ impl RateModel {
             .zip(&self.scales)
             .map(|(value, scale)| scale.standardised(*value))
             .collect()
+    }
+}
+
+impl Default for Calibration {
+    fn default() -> Self {
+        Self::of(Vec::new(), 1.0)
+    }
+}
+
+impl Calibration {
+    fn of(mut scores: Vec<f64>, reach: f64) -> Self {
+        scores.sort_by(f64::total_cmp);
+        // A tenth of the scores is taken for their tail.
+        let (_, tail) = scores.split_at(scores.len() - scores.len() / 10);
+        let from = tail.first().copied().unwrap_or(0.0);
+        let beyond: f64 = tail.iter().map(|score| score - from).sum();
+        let scale = (beyond + PRIOR_WEIGHT * PRIOR_SCALE) / (tail.len() as f64 + PRIOR_WEIGHT);
+        Self {
+            scores,
+            scale,
+            reach,
+        }
+    }
+
+    /// Upper bound of the chance that an ordinary window scores as high as this.
+    fn p(&self, score: f64) -> f64 {
+        let below = self.scores.partition_point(|known| *known < score);
+        let p = upper_p(self.scores.len() - below, self.scores.len());
+        let beyond = self.scores.last().map_or(0.0, |most| score - most).max(0.0);
+        (p * (-beyond / self.scale).exp()).max(SMALLEST_P)
+    }
+}
+
+fn take_off(features: &mut [f64], offset: &[f64]) {
+    for (feature, offset) in features.iter_mut().zip(offset) {
+        *feature -= offset;
     }
 }
 

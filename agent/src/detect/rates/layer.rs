@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::models::{Models, Row};
+use super::offset::OwnLevel;
+use super::stream::ScoreStream;
 use super::{FeatureShare, Verdict};
 use crate::baseline::hash::hash64;
 use crate::baseline::learning::State;
 use crate::baseline::model::Baseline;
+use crate::baseline::sample::tag;
 use crate::detect::claim::{At, Claim};
 use crate::detect::evidence::{Evidence, threshold};
 use crate::detect::finding::{Class, Contribution, Method};
@@ -18,24 +21,40 @@ use crate::observe::event::CgroupId;
 use crate::observe::fact::Phase;
 use crate::observe::window::WindowReport;
 
-/// After a claim of the rate model, the container's rates make no other for this long.
-const COOL_DOWN_S: i64 = 3600;
+/// Evidence that counts beyond that for one false claim a month, nats: so rare a claim can be made out at most.
+const MOST_BEYOND: f64 = 6.0;
 
-/// Squared distance beyond the ordinary from which a change of rates counts for more: five times as far.
-const LARGE_EXCESS: f64 = 25.0;
+/// A further claim about the same change is made when evidence has grown by so much, nats.
+const MUCH_MORE: f64 = 2.5;
 
-/// Evidence is held at its threshold; what comes back from the logarithms is the threshold up to this, nats.
+/// Squared distance, in units of the largest ordinary one, beyond which a window needs no comparison with the container's
+/// own past: twice as far out.
+const CLEARLY_BEYOND: f64 = 4.0;
+
+/// Evidence is held at its ceiling; what comes back from the logarithms is the ceiling up to this, nats.
 const ROUNDING: f64 = 1e-6;
 
-/// What has gathered against one container.
+/// What has gathered against one container in one phase.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Gathered {
+    /// Against windows clearly beyond what was learned.
+    level: Evidence,
+    /// Against windows that are rare both by what was learned and by what this container did before.
+    news: Evidence,
+    stream: ScoreStream,
+    own: OwnLevel,
+    /// Evidence at the last claim, nats; 0 once all is well again.
+    claimed: f64,
+}
+
+/// What is remembered of one container.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Watch {
     /// Baseline it was last judged against.
     baseline: String,
-    evidence: BTreeMap<Phase, Evidence>,
+    phases: BTreeMap<Phase, Gathered>,
     /// Evidence and its threshold at the last judged window.
     current: Option<(f64, f64)>,
-    quiet_until_s: i64,
 }
 
 /// The layer. Its memory is bounded per container; [`RateLayer::forget`] those gone.
@@ -71,12 +90,14 @@ impl RateLayer {
         let watch = self.watches.entry(at.cgroup).or_default();
         watch.baseline = baseline.id();
         let features = report.features.as_deref()?;
+        let here = watch.phases.entry(phase).or_default();
+        let tag = tag(at.replica);
         let verdict = match baseline.state() {
             State::Learning => None,
             State::Active | State::Frozen => self
                 .models
                 .of(baseline, phase, features.len())
-                .and_then(|model| model.judge(features)),
+                .and_then(|model| model.judge(features, tag, &here.own)),
         };
         let row = Row {
             replica: at.replica,
@@ -84,35 +105,33 @@ impl RateLayer {
             features,
         };
         let Some(verdict) = verdict else {
+            here.own.add(features);
             self.models.learn(baseline, phase, &row);
             return None;
         };
         let seconds = report.length_ns as f64 / 1e9;
-        let limit = threshold(seconds, self.findings_per_month);
-        if at.now_s < watch.quiet_until_s {
-            return None;
-        }
-        let evidence = watch.evidence.entry(phase).or_default();
-        evidence.add(verdict.p, limit);
-        let nats = evidence.nats();
+        // Two kinds of evidence share the month.
+        let once_a_month = threshold(seconds, 1.0) + std::f64::consts::LN_2;
+        let nats = here.gather(&verdict, seconds, once_a_month + MOST_BEYOND);
+        let limit = once_a_month - self.findings_per_month.max(1e-3).ln();
         watch.current = Some((nats, limit));
         // Evidence stops learning, so that nobody can teach the model a change while it is being noticed.
-        if verdict.is_ordinary() && nats < limit / 2.0 {
-            self.models.learn(baseline, phase, &row);
+        if nats < once_a_month / 2.0 {
+            here.claimed = 0.0;
+            if verdict.is_ordinary() {
+                here.own.add(features);
+                self.models.learn(baseline, phase, &row);
+            }
             return None;
         }
-        if nats < limit - ROUNDING || !verdict.is_clearly_beyond() {
+        let wanted = limit.min(once_a_month).max(here.claimed + MUCH_MORE) - ROUNDING;
+        if nats < wanted || verdict.excess <= 1.0 {
             return None;
         }
-        evidence.reset();
-        watch.quiet_until_s = at.now_s.saturating_add(COOL_DOWN_S);
+        here.claimed = nats;
+        let per_month = (once_a_month - nats).exp();
         Some(claim(
-            baseline,
-            report,
-            phase,
-            &verdict,
-            self.names,
-            self.findings_per_month,
+            baseline, report, phase, &verdict, self.names, per_month,
         ))
     }
 
@@ -146,13 +165,29 @@ impl RateLayer {
     }
 }
 
+impl Gathered {
+    /// Takes one judged window in and tells the evidence, nats.
+    fn gather(&mut self, verdict: &Verdict, window_s: f64, ceiling: f64) -> f64 {
+        let frozen = self.level.nats().max(self.news.nats()) >= ceiling / 4.0;
+        let by_past = self.stream.push(verdict.score, window_s, frozen);
+        let by_learned = match verdict.excess > CLEARLY_BEYOND {
+            true => verdict.p,
+            false => 1.0,
+        };
+        self.level.add(by_learned, ceiling);
+        let by_both = by_past.map_or(1.0, |p| p.max(verdict.p));
+        self.news.add(by_both, ceiling);
+        self.level.nats().max(self.news.nats())
+    }
+}
+
 fn claim(
     baseline: &Baseline,
     report: &WindowReport,
     phase: Phase,
     verdict: &Verdict,
     names: &[&str],
-    findings_per_month: f64,
+    per_month: f64,
 ) -> Claim {
     let name = |share: &FeatureShare| {
         let known = names.get(share.feature);
@@ -168,14 +203,6 @@ fn claim(
     let sentences: Vec<_> = verdict.reasons.iter().map(sentence).collect();
     let first = sentences.first().cloned().unwrap_or_default();
     let totals = baseline.phases.get(&phase).map(|p| p.exposure.totals());
-    let far = (verdict.excess > LARGE_EXCESS).then(|| Contribution {
-        name: "far_out".to_owned(),
-        value: 2.5,
-        reason: format!(
-            "{:.1} times as far out as anything ordinary",
-            verdict.excess.sqrt()
-        ),
-    });
     Claim {
         identity: hash64(&[b"rates", phase.name().as_bytes()]),
         danger: (
@@ -183,10 +210,10 @@ fn claim(
             "work that requests do not explain is someone's".to_owned(),
         ),
         false_per_month: (
-            findings_per_month,
-            "the evidence needed is set by the budget".to_owned(),
+            per_month,
+            "so rare is such evidence over windows, each held against learned windows that did not make the model"
+                .to_owned(),
         ),
-        adjustments: far.into_iter().collect(),
         title: format!("behaviour per unit of load changed: {first}"),
         observed: sentences.join(", "),
         expected: format!(

@@ -5,10 +5,17 @@
     reason = "tests"
 )]
 
+use super::layer::RateLayer;
 use super::noise::Noise;
 use super::*;
-use crate::detect::evidence::{Evidence, threshold};
-use crate::observe::event::Moment;
+use crate::baseline::decision::Decision;
+use crate::baseline::key::Key;
+use crate::baseline::model::Baseline;
+use crate::detect::claim::{At, Claim};
+use crate::observe::activity::Activity;
+use crate::observe::event::{CgroupId, Moment};
+use crate::observe::fact::Phase;
+use crate::observe::window::WindowReport;
 
 const WIDTH: usize = 12;
 
@@ -42,23 +49,73 @@ impl Workload {
     }
 }
 
-fn learned(workload: &mut Workload, windows: u64) -> RateModel {
-    let mut sample = Sample::default();
-    for end in 0..windows {
-        sample.offer("r", Moment(end), &workload.next());
-    }
-    RateModel::fit(&sample, WIDTH).unwrap()
+const NAMES: [&str; WIDTH] = ["f"; WIDTH];
+
+/// One container of a workload whose model is learned, fed window by window.
+struct Bench {
+    layer: RateLayer,
+    baseline: Baseline,
+    windows: u64,
 }
 
-/// Windows until the first finding, if there is one.
-fn first_finding(model: &RateModel, mut windows: impl Iterator<Item = Vec<f64>>) -> Option<usize> {
-    let limit = threshold(5.0, 1.0);
-    let mut evidence = Evidence::default();
-    windows.position(|features| {
-        let verdict = model.judge(&features).unwrap();
-        evidence.add(verdict.p, limit);
-        evidence.nats() >= limit - 1e-9 && verdict.is_clearly_beyond()
-    })
+impl Bench {
+    fn of(sample: Sample) -> Self {
+        let key = Key {
+            namespace: "docker".into(),
+            workload: "iris".into(),
+            container: "iris".into(),
+            image_digest: "sha256:00".into(),
+        };
+        let mut baseline = Baseline::new(key, 0);
+        baseline.set_frozen(true, Decision::default());
+        baseline.phases.entry(Phase::Serve).or_default().sample = sample;
+        Self {
+            layer: RateLayer::new(&NAMES, 1.0),
+            baseline,
+            windows: 0,
+        }
+    }
+
+    fn learned(windows: u64, mut next: impl FnMut() -> Vec<f64>) -> Self {
+        let mut sample = Sample::default();
+        for end in 0..windows {
+            sample.offer("r", Moment(end), &next());
+        }
+        Self::of(sample)
+    }
+
+    fn window(&mut self, features: Vec<f64>) -> Option<Claim> {
+        self.windows += 1;
+        let report = WindowReport {
+            end: Moment(self.windows * 5_000_000_000),
+            length_ns: 5_000_000_000,
+            phase: Some(Phase::Serve),
+            sightings: Vec::new(),
+            features: Some(features),
+            calls: None,
+            requests: 10,
+            activity: Activity::default(),
+            lost_events: 0,
+            lost_to_quota: 0,
+        };
+        let at = At {
+            cgroup: CgroupId(1),
+            replica: "new",
+            now_s: (5 * self.windows) as i64,
+        };
+        self.layer
+            .window(&mut self.baseline, at, &report, Phase::Serve)
+    }
+
+    /// Windows until the first claim, if there is one.
+    fn first_claim(&mut self, mut windows: impl Iterator<Item = Vec<f64>>) -> Option<usize> {
+        windows.position(|features| self.window(features).is_some())
+    }
+}
+
+fn judged(sample: &Sample, features: &[f64]) -> Option<Verdict> {
+    let model = RateModel::fit(sample, WIDTH).unwrap();
+    model.judge(features, 0, &OwnLevel::default())
 }
 
 #[test]
@@ -66,9 +123,8 @@ fn ordinary_windows_never_become_a_finding_even_after_a_short_dependent_training
     for (training, rho) in [(60, 0.9), (80, 0.6), (400, 0.9), (400, 0.0)] {
         for seed in 1..=3 {
             let mut workload = Workload::new(seed, rho);
-            let model = learned(&mut workload, training);
-            let windows = (0..1500).map(|_| workload.next());
-            let found = first_finding(&model, windows);
+            let mut bench = Bench::learned(training, || workload.next());
+            let found = bench.first_claim((0..1500).map(|_| workload.next()));
             assert_eq!(found, None, "training {training}, rho {rho}, seed {seed}");
         }
     }
@@ -78,14 +134,14 @@ fn ordinary_windows_never_become_a_finding_even_after_a_short_dependent_training
 fn a_lasting_change_of_proportions_is_found_within_minutes() {
     for (training, within) in [(60, 60), (512, 16)] {
         let mut workload = Workload::new(3, 0.5);
-        let model = learned(&mut workload, training);
+        let mut bench = Bench::learned(training, || workload.next());
         let windows = (0..200).map(|_| {
             let mut features = workload.next();
             features[4] += 4.0;
             features[7] -= 4.0;
             features
         });
-        let found = first_finding(&model, windows);
+        let found = bench.first_claim(windows);
         assert!(
             found.is_some_and(|n| n < within),
             "training {training}: {found:?}"
@@ -96,10 +152,13 @@ fn a_lasting_change_of_proportions_is_found_within_minutes() {
 #[test]
 fn the_changed_feature_is_the_first_reason() {
     let mut workload = Workload::new(5, 0.3);
-    let model = learned(&mut workload, 512);
+    let mut sample = Sample::default();
+    for end in 0..512 {
+        sample.offer("r", Moment(end), &workload.next());
+    }
     let mut features = workload.next();
     features[9] += 3.0;
-    let verdict = model.judge(&features).unwrap();
+    let verdict = judged(&sample, &features).unwrap();
     assert_eq!(verdict.reasons[0].feature, 9);
     assert!((2.0..4.0).contains(&verdict.reasons[0].difference));
     assert_eq!(verdict.reasons.len(), 5);
@@ -107,15 +166,11 @@ fn the_changed_feature_is_the_first_reason() {
 
 #[test]
 fn small_changes_of_a_constant_workload_are_ordinary() {
-    let mut sample = Sample::default();
-    for end in 0..200 {
-        sample.offer("r", Moment(end), &[1.0, 2.0, 3.0]);
-    }
-    let model = RateModel::fit(&sample, 3).unwrap();
-    let windows = || (0..500).map(|_| vec![1.05, 1.95, 3.05]);
-    assert_eq!(first_finding(&model, windows()), None);
+    let mut bench = Bench::learned(200, || vec![1.0, 2.0, 3.0]);
+    let windows = (0..500).map(|_| vec![1.05, 1.95, 3.05]);
+    assert_eq!(bench.first_claim(windows), None);
     let windows = (0..500).map(|_| vec![3.0, 2.0, 3.0]);
-    assert!(first_finding(&model, windows).is_some());
+    assert!(bench.first_claim(windows).is_some());
 }
 
 #[test]
@@ -129,14 +184,14 @@ fn wild_windows_in_training_do_not_widen_the_model() {
         }
         sample.offer("r", Moment(end), &features);
     }
-    let model = RateModel::fit(&sample, WIDTH).unwrap();
+    let mut bench = Bench::of(sample);
     let windows = (0..200).map(|_| {
         let mut features = workload.next();
         features[2] += 4.0;
         features[5] += 4.0;
         features
     });
-    assert!(first_finding(&model, windows).is_some());
+    assert!(bench.first_claim(windows).is_some());
 }
 
 #[test]
@@ -148,8 +203,10 @@ fn too_few_rows_or_odd_windows_give_no_verdict() {
     }
     let error = RateModel::fit(&sample, WIDTH).unwrap_err();
     assert_eq!(error.to_string(), "59 of 60 sampled windows are there");
-    let model = learned(&mut workload, 100);
-    assert!(model.judge(&[0.0; WIDTH - 1]).is_none());
-    assert!(model.judge(&[f64::NAN; WIDTH]).is_none());
-    assert!(model.judge(&[1e300; WIDTH]).is_some());
+    for end in 59..100 {
+        sample.offer("r", Moment(end), &workload.next());
+    }
+    assert!(judged(&sample, &[0.0; WIDTH - 1]).is_none());
+    assert!(judged(&sample, &[f64::NAN; WIDTH]).is_none());
+    assert!(judged(&sample, &[1e300; WIDTH]).is_some());
 }
