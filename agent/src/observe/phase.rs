@@ -1,13 +1,14 @@
 //! Which part of its life a container is in, from what it does alone.
 //!
 //! ```text
-//! start ──> load ──> warmup ──> serve <──> reload
+//! start ──> load <──> warmup ──> serve <──> reload
 //!                                  every one ──> stop
 //! ```
 //! Steps may be left out: a server that is never asked goes from load to serve, one without model files never loads.
 //!
 //! Warm-up and reload are when a server does what it otherwise does not, so an intruder may want to be in them. Warm-up
-//! is had once a life and for at most [`WARM_UP_NS`]. A reload begins when a program that loaded models before reads
+//! is had once a life and for at most [`WARM_UP_NS`]; once more where the first model file is read after the first
+//! connection. A reload begins when a program that loaded models before reads
 //! one again, which an intruder inside that program can bring about; but its time is taken from a credit that a fifth of
 //! the time passed refills, and what it excuses is only what the workload is known to do when it loads.
 
@@ -130,8 +131,11 @@ impl PhaseTracker {
         match self.phase {
             Phase::Start | Phase::Load | Phase::WarmUp => {
                 self.busy = self.busy.max(at);
+                // Where a parent listens before its workers have loaded anything, a connection tells nothing.
+                let unloaded = self.loaders.is_empty();
                 self.remember(reader);
-                if self.phase == Phase::Start {
+                let early = self.phase == Phase::WarmUp && unloaded != self.loaders.is_empty();
+                if early || self.phase == Phase::Start {
                     self.enter(Phase::Load, at);
                 }
             }

@@ -36,6 +36,26 @@ fn a_model_read_requests_and_quiet_advance_it() {
 }
 
 #[test]
+fn a_connection_before_the_first_model_is_read_is_no_warm_up() {
+    let mut tracker = PhaseTracker::born(seconds(0));
+    tracker.listens();
+    tracker.window(seconds(5), 0, true);
+    assert_eq!(tracker.phase(), Phase::WarmUp);
+    let unknown = Reader {
+        exe: "",
+        started: None,
+    };
+    tracker.model_read(seconds(6), unknown);
+    assert_eq!(tracker.phase(), Phase::WarmUp);
+    tracker.model_read(seconds(7), SERVER);
+    assert_eq!(tracker.phase(), Phase::Load);
+    tracker.window(seconds(10), 3, true);
+    assert_eq!(tracker.phase(), Phase::WarmUp);
+    tracker.model_read(seconds(11), SERVER);
+    assert_eq!(tracker.phase(), Phase::WarmUp);
+}
+
+#[test]
 fn listening_in_quiet_is_serving() {
     let mut tracker = PhaseTracker::born(seconds(0));
     tracker.listens();
@@ -131,7 +151,8 @@ fn may_follow(before: Phase, after: Phase) -> bool {
         _ if before == after || after == Phase::Stop => true,
         Phase::Start => matches!(after, Phase::Load | Phase::WarmUp | Phase::Serve),
         Phase::Load => matches!(after, Phase::WarmUp | Phase::Serve),
-        Phase::WarmUp | Phase::Reload => after == Phase::Serve,
+        Phase::WarmUp => matches!(after, Phase::Load | Phase::Serve),
+        Phase::Reload => after == Phase::Serve,
         Phase::Serve => after == Phase::Reload,
         Phase::Stop => false,
     }
