@@ -4,7 +4,9 @@
 const FIXED_NUMBERS: &[&str] = &["25519"];
 
 /// Endings of names that carry process ids and counters.
-const VOLATILE_ENDINGS: &[&str] = &[".log", ".pid", ".sock", ".lock", ".tmp"];
+///
+/// Prometheus' client for Python keeps a `.db` file a process.
+const VOLATILE_ENDINGS: &[&str] = &[".log", ".pid", ".sock", ".lock", ".tmp", ".db"];
 
 /// The component with its machine-made parts replaced by `*`. `volatile` says that it lies in a directory where such
 /// parts are the rule.
@@ -120,7 +122,9 @@ fn hashes(name: &str, volatile: bool) -> String {
     let mut rest = words.as_slice();
     while let Some((word, tail)) = rest.split_first() {
         if let [a, "-", b, "-", c, "-", d, "-", e, after @ ..] = rest
-            && [a, b, c, d, e].map(|part| part.len()) == [8, 4, 4, 4, 12]
+            // Where a program has put hexadecimal digits of its own before, the first part is longer.
+            && a.len() >= 8
+            && [b, c, d, e].map(|part| part.len()) == [4, 4, 4, 12]
             && [a, b, c, d, e].iter().all(|part| is_hex(part))
         {
             push_star(&mut out);

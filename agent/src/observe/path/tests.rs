@@ -55,6 +55,14 @@ fn machine_made_parts_become_stars() {
                 "/data/sha256-9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                 "/data/sha256-*",
             ),
+            (
+                "/dev/shm/pytrtion1-a2eaaf1ab9b01d25-6f27-4049-a13e-4dd90cbd7fed",
+                "/dev/shm/pytrtion1-*",
+            ),
+            (
+                "/srv/bentoml/prometheus_multiproc_dir/gauge_all_17.db",
+                "/srv/bentoml/prometheus_multiproc_dir/gauge_all_*.db",
+            ),
             ("/data/part-00017", "/data/part-*"),
             ("/data/run1234", "/data/run*"),
             ("/var/log/app.7.log", "/var/log/app.*.log"),
