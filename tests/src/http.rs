@@ -46,24 +46,15 @@ impl Connection {
     /// # Errors
     /// When the connection breaks or the answer is not HTTP.
     pub fn request(&mut self, path: &str, body: Option<&str>) -> Result<Answer> {
-        let method = if body.is_some() { "POST" } else { "GET" };
-        self.send(method, path, body)
-    }
-
-    /// As [`Connection::request`], with a method of its own.
-    ///
-    /// # Errors
-    /// When the connection breaks or the answer is not HTTP.
-    pub fn send(&mut self, method: &str, path: &str, body: Option<&str>) -> Result<Answer> {
-        let head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.host);
-        let request = match body {
-            None => format!("{head}\r\n"),
+        let head = match body {
+            None => format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", self.host),
             Some(body) => format!(
-                "{head}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                self.host,
                 body.len()
             ),
         };
-        self.reader.get_mut().write_all(request.as_bytes())?;
+        self.reader.get_mut().write_all(head.as_bytes())?;
         read_answer(&mut self.reader).with_context(|| format!("{} {path}", self.host))
     }
 }

@@ -1,6 +1,6 @@
 //! The images that containers are started from: made once, kept by the engine under a tag of their ingredients.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -35,6 +35,10 @@ pub fn provide(name: &str) -> Result<String> {
         "picket/{name}:{}",
         fingerprint(&ingredients(&recipe)?, base.as_deref())?
     );
+    // One that another process makes just now is worth waiting for.
+    let lock = cache()?.join(format!("{name}.lock"));
+    let lock = File::create(&lock).with_context(|| format!("cannot write {}", lock.display()))?;
+    lock.lock().context("cannot lock the making of an image")?;
     if docker(&["image", "inspect", "--format", "{{.Id}}", &tag]).is_ok() {
         return Ok(tag);
     }

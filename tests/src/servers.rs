@@ -1,5 +1,7 @@
 //! Real model servers of several makes, each in a container of its own, and requests that each infers from.
 
+pub mod life;
+
 use std::env;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -141,35 +143,21 @@ impl Make {
     const fn reloading(self) -> &'static [Step] {
         match self {
             Self::FastApi | Self::FastApiOlder => &[Step {
-                method: "POST",
                 port: 8000,
                 path: "/admin/reload",
             }],
             Self::MlServer => &[
                 Step {
-                    method: "POST",
                     port: 8080,
                     path: "/v2/repository/models/forest/unload",
                 },
                 Step {
-                    method: "POST",
                     port: 8080,
                     path: "/v2/repository/models/forest/load",
                 },
             ],
-            Self::TorchServe => &[
-                Step {
-                    method: "DELETE",
-                    port: 8081,
-                    path: "/models/classifier",
-                },
-                Step {
-                    method: "POST",
-                    port: 8081,
-                    path: "/models?url=classifier.mar&initial_workers=2&synchronous=true",
-                },
-            ],
-            Self::BentoMl | Self::Triton | Self::LlamaCpp => &[],
+            // TorchServe can, but on a busy machine its workers do not always come back.
+            Self::BentoMl | Self::Triton | Self::TorchServe | Self::LlamaCpp => &[],
         }
     }
 
@@ -183,7 +171,6 @@ impl Make {
 /// One request of a reload.
 #[derive(Clone, Copy)]
 struct Step {
-    method: &'static str,
     port: u16,
     path: &'static str,
 }
@@ -348,12 +335,10 @@ impl Server {
     pub fn reload(&self) -> Result<()> {
         for step in self.make.reloading() {
             let host = SocketAddr::new(self.container.address()?, step.port);
-            let body = (step.method == "POST").then_some("");
-            let answer = Connection::open(host)?.send(step.method, step.path, body)?;
+            let answer = Connection::open(host)?.request(step.path, Some(""))?;
             ensure!(
                 answer.status == 200,
-                "{} {} answered {}: {}",
-                step.method,
+                "{} answered {}: {}",
                 step.path,
                 answer.status,
                 answer.body

@@ -17,7 +17,7 @@ install 2>/dev/null || {
 mkdir -p /models /srv /tmp/model
 cp /build/srv/* /srv/
 python3 /build/make_model.py /tmp/model/classifier.pt
-PYTHONPATH=/usr/local/lib/python3.11/dist-packages python3 -m model_archiver.model_packaging --model-name classifier --version 1.0 \
+PYTHONPATH=/usr/local/lib/python3.11/dist-packages python3 -W ignore -m model_archiver.model_packaging --model-name classifier --version 1.0 \
   --serialized-file /tmp/model/classifier.pt --handler /srv/handler.py --export-path /models
 rm -rf /tmp/model
 chown -R server:server /models /srv
