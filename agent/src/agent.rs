@@ -5,6 +5,7 @@ mod clock;
 mod health;
 mod inventory;
 mod members;
+mod operate;
 mod pipeline;
 mod privileges;
 mod recordings;
@@ -35,6 +36,7 @@ use self::recordings::Recordings;
 use self::report::Reporter;
 use crate::config::{Config, FindingsLog, Loaded, Syscalls};
 use crate::engine::{Engine, Settings as EngineSettings};
+use crate::export::api::operator::{self, Order};
 use crate::export::api::recording::Request;
 use crate::export::api::state::ApiState;
 use crate::export::http;
@@ -211,13 +213,15 @@ async fn watch(config: Config, begin: Begin) -> Result<()> {
     api.set_inventory_done();
     tracing::info!(listen = ?tcp.address(), socket = %config.socket.display(), "Picket watches.");
 
+    let (orders_to, mut orders) = operator::orders();
+    api.take_orders(orders_to);
     let window = config.window.duration();
     let ended = turn(
         &mut pipeline,
         &mut health,
         &api,
         attention,
-        (&mut resolved, &mut asked),
+        (&mut resolved, &mut asked, &mut orders),
         window,
     )
     .await;
@@ -246,9 +250,10 @@ async fn turn(
     health: &mut Health,
     api: &ApiState,
     [alerts, events]: [AsyncFd<OwnedFd>; 2],
-    (resolved, asked): (
+    (resolved, asked, orders): (
         &mut mpsc::UnboundedReceiver<Container>,
         &mut mpsc::UnboundedReceiver<Request>,
+        &mut mpsc::Receiver<Order>,
     ),
     window: Duration,
 ) -> Result<()> {
@@ -264,6 +269,10 @@ async fn turn(
             _ = interrupt.recv() => return Ok(()),
             Some(container) = resolved.recv() => pipeline.identified(container),
             Some(request) = asked.recv() => pipeline.record_for(request),
+            Some(order) = orders.recv() => {
+                pipeline.operate(order);
+                show(pipeline, health, api);
+            }
             ready = alerts.readable() => {
                 pipeline.drain();
                 ready.context(UNWAITABLE)?.clear_ready();

@@ -6,6 +6,7 @@
 pub mod arrivals;
 pub mod calls;
 pub mod decision;
+pub mod diff;
 pub mod exposure;
 pub mod facts;
 pub mod file;
@@ -16,5 +17,6 @@ pub mod levels;
 pub mod model;
 pub mod neighbours;
 pub mod quantity;
+pub mod rollout;
 pub mod sample;
 pub mod support;

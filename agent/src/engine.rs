@@ -24,6 +24,7 @@ pub use time::{SteadyClock, Time};
 
 use crate::baseline::key::Key;
 use crate::baseline::learning::State;
+use crate::baseline::model::Baseline;
 use crate::detect::budget::Reason;
 use crate::detect::detector::Detector;
 use crate::detect::finding::Finding;
@@ -115,7 +116,7 @@ impl<S: Store> Engine<S> {
                 self.time = time;
                 self.incidents.close_quiet(time.wall_ms);
             }
-            Input::Baseline(baseline) => self.baselines.put(*baseline),
+            Input::Baseline(baseline) => self.replace(*baseline),
             Input::Watch(watch) => self.watch(*watch),
             Input::Resume(resume) => self.resume(*resume),
             Input::Event(event) => return self.event(&event),
@@ -134,6 +135,19 @@ impl<S: Store> Engine<S> {
             }
         }
         Effects::default()
+    }
+
+    /// Puts a baseline in the place of what there was. To one that has forgotten, everything is told once more.
+    fn replace(&mut self, baseline: Baseline) {
+        let before = self.baselines.get(&baseline.key).map(|before| before.epoch);
+        if before.is_some_and(|epoch| epoch != baseline.epoch) {
+            let its = |member: &&mut Member| member.key == baseline.key;
+            for member in self.members.values_mut().filter(its) {
+                member.observer.tell_again();
+            }
+        }
+        self.detector.derive_anew(&baseline.id());
+        self.baselines.put(baseline);
     }
 
     fn watch(&mut self, watch: Watch) {

@@ -69,6 +69,53 @@ impl Baselines {
         }
     }
 
+    /// The baseline with this id, held or on disk.
+    pub fn find(&self, id: &str) -> Option<Baseline> {
+        if let Some(held) = self.held.values().find(|baseline| baseline.id() == id) {
+            return Some(held.clone());
+        }
+        // The id becomes part of a path.
+        let plain = id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let path = self.directory.join(format!("{id}.baseline"));
+        plain.then(|| file::load(&path).ok()).flatten()
+    }
+
+    /// Keeps a baseline in a file beside its own, and returns that file's path.
+    pub fn keep_old(&self, baseline: &Baseline) -> Result<String, String> {
+        let kept = file::save_old(&self.directory, baseline).map_err(|error| error.to_string())?;
+        Ok(kept.display().to_string())
+    }
+
+    /// Writes one baseline at once; the message of what went wrong, if anything did. It is tried again then.
+    pub fn save_one(&mut self, key: &Key) -> Option<String> {
+        let others = std::mem::take(&mut self.changed);
+        let last_saved = self.last_saved;
+        self.changed.insert(key.clone());
+        let (_, message) = self.save(last_saved);
+        self.changed
+            .extend(others.into_iter().filter(|other| other != key));
+        message
+    }
+
+    /// For a workload whose image has no baseline yet: one that begins with what the image before did. Of several the
+    /// one seen last. `None` where the image has a baseline, or none came before it.
+    pub fn successor(&self, key: &Key, now_s: i64) -> Option<Baseline> {
+        let mut new = Baseline::new(key.clone(), now_s);
+        let path = self.directory.join(file::file_name(&new));
+        if self.held.contains_key(key) || path.exists() {
+            return None;
+        }
+        let same = |other: &&Baseline| {
+            let other = &other.key;
+            (&other.namespace, &other.workload, &other.container)
+                == (&key.namespace, &key.workload, &key.container)
+        };
+        let before = self.held.values().filter(same);
+        let last = before.max_by_key(|it| (it.last_seen_s(), it.id()))?;
+        new.inherit(last, now_s);
+        Some(new)
+    }
+
     /// Drops the baselines longest unused from memory; what is not saved yet stays.
     fn make_room(&mut self) {
         while self.held.len() >= HELD {
@@ -190,6 +237,8 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+    use crate::baseline::exposure::Share;
+    use crate::observe::fact::Phase;
 
     fn key() -> Key {
         named("w")
@@ -239,6 +288,43 @@ mod tests {
         assert!(baselines.get(&named("first")).is_none());
         assert_eq!(baselines.save(now), (0, None));
         assert_eq!(baselines.of(&named("first"), 9).created_s, 7);
+    }
+
+    #[test]
+    fn a_new_image_succeeds_the_one_seen_last() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut baselines, _) = Baselines::load(directory.path(), Instant::now());
+        let image = |digest: &str| Key {
+            image_digest: digest.into(),
+            ..key()
+        };
+        assert!(baselines.successor(&image("1"), 5).is_none());
+        for (digest, seen_s) in [("1", 10), ("2", 30), ("3", 20)] {
+            let baseline = baselines.of(&image(digest), 1);
+            baseline.add_window(Phase::Serve, "r", Share::default(), seen_s);
+        }
+        baselines.of(&named("another"), 99);
+        let new = baselines.successor(&image("4"), 40).unwrap();
+        assert_eq!(new.predecessor.unwrap().image_digest, "2");
+        assert!(baselines.successor(&image("3"), 40).is_none());
+    }
+
+    #[test]
+    fn a_baseline_is_found_by_its_id_in_memory_and_on_disk_and_nowhere_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let now = Instant::now();
+        let (mut baselines, _) = Baselines::load(directory.path(), now);
+        let id = baselines.of(&key(), 7).id();
+        assert_eq!(baselines.save_one(&key()), None);
+        let (fresh, _) = Baselines::load(Path::new("/nonexistent"), now);
+        assert_eq!(baselines.find(&id).unwrap().created_s, 7);
+        let on_disk = Baselines {
+            directory: directory.path().to_owned(),
+            ..fresh
+        };
+        assert_eq!(on_disk.find(&id).unwrap().created_s, 7);
+        assert!(on_disk.find(&format!("../{id}")).is_none());
+        assert!(on_disk.find("0123").is_none());
     }
 
     #[test]

@@ -304,6 +304,12 @@ impl Pipeline {
                 .container_events_lost(container, QUEUE, overflow);
         }
         self.tell_time();
+        let now_s = self.parts.engine.seconds(clock::now());
+        if let Some(baseline) = self.parts.engine.baselines().successor(&watched.key, now_s) {
+            let before = baseline.predecessor.as_ref().map(|it| it.id.clone());
+            tracing::info!(container = %watched.container.name, baseline = %baseline.id(), before, "A new image begins with what its predecessor did.");
+            self.feed(Input::Baseline(Box::new(baseline)));
+        }
         self.feed(Input::Watch(Box::new(Watch {
             container: Arc::clone(&watched.container),
             key: watched.key.clone(),

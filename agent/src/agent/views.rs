@@ -7,14 +7,15 @@ use picket_ebpf::file_class;
 use super::clock;
 use super::pipeline::Pipeline;
 use super::watched::Watched;
-use crate::baseline::facts::Seen;
+use crate::baseline::decision::Decision;
+use crate::baseline::facts::{Seen, fact_id};
 use crate::baseline::learning::{FamilyState, State as LearningState};
 use crate::baseline::model::Baseline;
 use crate::engine::Store as _;
 use crate::export::metrics::State;
 use crate::export::view::finding;
 use crate::export::view::{
-    BaselineView, ContainerView, FactView, FamilyView, FileBytesView, IncidentView,
+    BaselineView, ContainerView, DecisionView, FactView, FamilyView, FileBytesView, IncidentView,
 };
 use crate::incident::Status;
 use crate::observe::event::{CgroupId, FileClass, Moment};
@@ -136,6 +137,12 @@ impl Pipeline {
             windows: exposure.windows,
             replicas: exposure.replicas,
             events_lost: exposure.lost,
+            frozen: baseline
+                .freezing
+                .as_ref()
+                .filter(|freezing| freezing.frozen)
+                .map(|freezing| decision_view(&freezing.decision)),
+            reset: baseline.reset.as_ref().map(decision_view),
             families: families.collect(),
             facts: Vec::new(),
             pending: Vec::new(),
@@ -197,7 +204,7 @@ impl Pipeline {
     }
 }
 
-fn state(baseline: &Baseline) -> State {
+pub(super) fn state(baseline: &Baseline) -> State {
     match baseline.state() {
         LearningState::Learning => State::Learning,
         LearningState::Active => State::Active,
@@ -205,7 +212,7 @@ fn state(baseline: &Baseline) -> State {
     }
 }
 
-fn fact_view(phase: Phase, fact: &Fact, seen: &Seen) -> FactView {
+pub(super) fn fact_view(phase: Phase, fact: &Fact, seen: &Seen) -> FactView {
     FactView {
         phase: phase.name().to_owned(),
         family: fact.family.name().to_owned(),
@@ -214,6 +221,17 @@ fn fact_view(phase: Phase, fact: &Fact, seen: &Seen) -> FactView {
         count: seen.occasions(),
         first_s: seen.first_s,
         last_s: seen.last_s,
+        id: fact_id(phase, fact),
+        danger: seen.danger.clone().unwrap_or_default(),
+        approved: seen.approved.as_ref().map(decision_view),
+    }
+}
+
+fn decision_view(decision: &Decision) -> DecisionView {
+    DecisionView {
+        at_s: decision.at_s,
+        by: decision.by.clone(),
+        reason: decision.reason.clone(),
     }
 }
 

@@ -15,7 +15,7 @@ use super::model::Baseline;
 pub const FORMAT: u32 = 1;
 
 /// Largest file that is written or read, bytes. The bounds on facts and rows keep real ones below a tenth of it.
-const MAX_BYTES: u64 = 64 << 20;
+pub const MAX_BYTES: u64 = 64 << 20;
 
 const MAGIC: &str = "picket-baseline";
 const EXTENSION: &str = "baseline";
@@ -106,7 +106,23 @@ pub fn file_name(baseline: &Baseline) -> String {
 /// # Errors
 /// When anything could not be written; the previous file is unchanged then, and no temporary file is left.
 pub fn save(dir: &Path, baseline: &Baseline) -> Result<PathBuf, SaveError> {
-    let path = dir.join(file_name(baseline));
+    write(dir.join(file_name(baseline)), baseline)
+}
+
+/// Writes a baseline beside its own file, as `<file>.old`, and returns the path: what is about to be forgotten is kept
+/// until the next time.
+///
+/// # Errors
+/// As [`save`].
+pub fn save_old(dir: &Path, baseline: &Baseline) -> Result<PathBuf, SaveError> {
+    write(dir.join(format!("{}.old", file_name(baseline))), baseline)
+}
+
+/// Writes a baseline to a file, whatever its name.
+///
+/// # Errors
+/// As [`save`].
+pub fn write(path: PathBuf, baseline: &Baseline) -> Result<PathBuf, SaveError> {
     let failed = |step| {
         let path = path.clone();
         move |cause: io::Error| match cause.kind() {
@@ -122,7 +138,9 @@ pub fn save(dir: &Path, baseline: &Baseline) -> Result<PathBuf, SaveError> {
         return Err(SaveError::TooLarge { path, bytes });
     }
     // The name is fixed: what a crash left behind is overwritten by the next save.
-    let temporary = path.with_extension("baseline.tmp");
+    let mut temporary = path.clone().into_os_string();
+    temporary.push(".tmp");
+    let temporary = PathBuf::from(temporary);
     let written = write_synced(&temporary, &content)
         .map_err(failed("write the temporary file"))
         .and_then(|()| fs::rename(&temporary, &path).map_err(failed("rename it into place")));
@@ -132,7 +150,8 @@ pub fn save(dir: &Path, baseline: &Baseline) -> Result<PathBuf, SaveError> {
         return Err(error);
     }
     // Without this the rename may be lost in a power cut, which leaves the old file: safe, but not what was promised.
-    File::open(dir)
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    File::open(dir.unwrap_or(Path::new(".")))
         .and_then(|dir| dir.sync_all())
         .map_err(failed("sync the directory"))?;
     Ok(path)
@@ -162,11 +181,27 @@ fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Reads one baseline file.
+/// Reads the baseline file that an agent keeps under this name.
+///
+/// # Errors
+/// As [`read`], and when the name is another baseline's.
+pub fn load(path: &Path) -> Result<Baseline, LoadError> {
+    let baseline = read(path)?;
+    let expected = file_name(&baseline);
+    if path.file_name() != Some(OsStr::new(&expected)) {
+        return Err(LoadError::Damaged {
+            path: path.to_owned(),
+            cause: format!("it holds the baseline that belongs into {expected}"),
+        });
+    }
+    Ok(baseline)
+}
+
+/// Reads one baseline file, whatever its name.
 ///
 /// # Errors
 /// When it cannot be read, is damaged or was written by a newer agent. The file is left as it is.
-pub fn load(path: &Path) -> Result<Baseline, LoadError> {
+pub fn read(path: &Path) -> Result<Baseline, LoadError> {
     let unreadable = |cause| LoadError::Unreadable {
         path: path.to_owned(),
         cause,
@@ -186,14 +221,7 @@ pub fn load(path: &Path) -> Result<Baseline, LoadError> {
     if content.len() as u64 > MAX_BYTES {
         return Err(damaged(format!("it is larger than {MAX_BYTES} bytes")));
     }
-    let baseline = decode(path, &content)?;
-    let expected = file_name(&baseline);
-    if path.file_name() != Some(OsStr::new(&expected)) {
-        return Err(damaged(format!(
-            "it holds the baseline that belongs into {expected}"
-        )));
-    }
-    Ok(baseline)
+    decode(path, &content)
 }
 
 /// The baseline in a file's content; `path` is for the error.

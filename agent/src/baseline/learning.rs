@@ -51,6 +51,15 @@ impl Default for LearningSettings {
 }
 
 impl LearningSettings {
+    /// A part of the evidence, for what does not begin from nothing.
+    fn scaled(self, part: f64) -> Self {
+        let of = |whole: u64| (whole as f64 * part).ceil() as u64;
+        Self {
+            min_duration_s: of(self.min_duration_s),
+            min_requests: of(self.min_requests),
+        }
+    }
+
     fn quiet_needed_s(self, observed_s: u64) -> u64 {
         (self.min_duration_s / 4).max(observed_s / 10)
     }
@@ -203,7 +212,7 @@ impl Baseline {
         }
         match phase {
             Phase::WarmUp | Phase::Serve | Phase::Reload => self.lack_in_serve(family, settings),
-            Phase::Start | Phase::Load | Phase::Stop => self.lack_in_pass(phase, now_s),
+            Phase::Start | Phase::Load | Phase::Stop => self.lack_in_pass(phase, family, now_s),
         }
     }
 
@@ -217,6 +226,7 @@ impl Baseline {
         let requests = served.requests.saturating_add(warm_up.requests);
         let never = FamilyBaseline::default();
         let learned = serve.families.get(&family).unwrap_or(&never);
+        let settings = settings.scaled(learned.evidence_needed());
         let quiet_s = serve.exposure.seconds_since(&learned.last_new);
         let quiet_needed_s = settings.quiet_needed_s(seconds);
         let fraction = share(seconds, settings.min_duration_s)
@@ -251,17 +261,20 @@ impl Baseline {
         })
     }
 
-    fn lack_in_pass(&self, phase: Phase, now_s: i64) -> Option<Lack> {
+    fn lack_in_pass(&self, phase: Phase, family: Family, now_s: i64) -> Option<Lack> {
         let passes = self.complete_passes(phase, now_s);
-        let reason = if passes < PASSES {
-            format!("observed {passes} of {PASSES} complete passes")
+        let learned = self.family(phase, family);
+        let part = learned.map_or(1.0, FamilyBaseline::evidence_needed);
+        let needed = (PASSES as f64 * part).ceil() as usize;
+        let reason = if passes < needed {
+            format!("observed {passes} of {needed} complete passes")
         } else if self.state() == State::Learning {
             "waits for the serve phase".to_owned()
         } else {
             return None;
         };
         Some(Lack {
-            fraction: share(passes as u64, PASSES as u64 + 1),
+            fraction: share(passes as u64, needed as u64 + 1),
             reason,
             stuck: false,
         })

@@ -13,6 +13,7 @@ use super::hash::{hash64, sha256_hex};
 use super::key::Key;
 use super::levels::Levels;
 use super::neighbours::{excuses, judge_of};
+use super::rollout::Predecessor;
 use super::sample::Sample;
 use super::support::name_of;
 use crate::observe::fact::{Fact, Family, Phase, Sighting};
@@ -40,6 +41,8 @@ pub enum Knowledge {
     Here,
     /// Not learned here, but in this other phase, and ordinary here for that: see [`excuses`].
     Neighbour(Phase),
+    /// Not learned yet, but the image before did it in this phase.
+    Inherited,
     /// Not learned here, but in this other phase.
     Elsewhere(Phase),
     /// Not learned anywhere.
@@ -53,6 +56,12 @@ pub struct FamilyBaseline {
     pub facts: FactSet,
     /// What was seen after the family matured: reported once, and not normal until approved.
     pub pending: FactSet,
+    /// What the image before did, as a prior.
+    #[serde(default, skip_serializing_if = "FactSet::is_empty")]
+    pub(super) inherited: FactSet,
+    /// The family of the image before judged.
+    #[serde(default)]
+    pub(super) inherited_active: bool,
     /// The exposure at the last new fact.
     pub(super) last_new: Clock,
     /// When the family matured, Unix seconds.
@@ -98,6 +107,8 @@ impl FamilyBaseline {
     fn merge(&mut self, family: Family, other: &Self) {
         self.facts.merge(&other.facts, cap(family));
         self.pending.merge(&other.pending, PENDING);
+        self.inherited.merge(&other.inherited, cap(family));
+        self.inherited_active |= other.inherited_active;
         merge_clocks(&mut self.last_new, &other.last_new);
         self.active_since_s = match (self.active_since_s, other.active_since_s) {
             (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
@@ -116,6 +127,9 @@ pub struct PhaseBaseline {
     /// When each replica was first seen in this phase, as far as its last visit is remembered.
     #[serde(default)]
     pub(super) first_visits: BTreeMap<u64, i64>,
+    /// For so many container-seconds what was inherited counts.
+    #[serde(default)]
+    pub(super) inherited_s: u64,
     /// Learned facts.
     pub families: BTreeMap<Family, FamilyBaseline>,
     /// Feature rows.
@@ -144,6 +158,7 @@ impl PhaseBaseline {
 
     fn merge(&mut self, other: &Self) {
         self.exposure.merge(&other.exposure);
+        self.inherited_s = self.inherited_s.max(other.inherited_s);
         for (replica, last_s) in &other.visits {
             let first_s = other.first_visits.get(replica).unwrap_or(last_s);
             self.visited(*replica, *first_s, *last_s);
@@ -167,6 +182,12 @@ pub struct Baseline {
     pub key: Key,
     /// When it was begun, Unix seconds.
     pub created_s: i64,
+    /// The image before, where one was known when this began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predecessor: Option<Predecessor>,
+    /// When the difference from the predecessor was told, Unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) drift_told_s: Option<i64>,
     /// Grows by one with every reset. What was learned in an earlier epoch counts for nothing in a later one.
     #[serde(default)]
     pub epoch: u64,
@@ -190,6 +211,8 @@ impl Baseline {
         Self {
             key,
             created_s: now_s,
+            predecessor: None,
+            drift_told_s: None,
             epoch: 0,
             reset: None,
             version_before: 0,
@@ -266,6 +289,9 @@ impl Baseline {
         if holds(phase) {
             return Knowledge::Here;
         }
+        if self.inherits(sighting) {
+            return Knowledge::Inherited;
+        }
         let mut others = Phase::ALL.into_iter().filter(|other| holds(*other));
         let Some(first) = others.next() else {
             return Knowledge::Unknown;
@@ -283,7 +309,7 @@ impl Baseline {
         here.visit(replica, now_s);
         let family = here.families.entry(fact.family).or_default();
         let learned = family.facts.learn(fact, cap(fact.family), replica, now_s);
-        if learned == Learned::New {
+        if learned == Learned::New && family.inherited.get(fact).is_none() {
             family.last_new = here.exposure.clock();
         }
         learned
@@ -365,6 +391,13 @@ impl Baseline {
             })
     }
 
+    /// When one of its containers was last seen, Unix seconds; when it was begun, where none was.
+    #[must_use]
+    pub fn last_seen_s(&self) -> i64 {
+        let visits = self.phases.values().flat_map(|phase| phase.visits.values());
+        visits.copied().max().unwrap_or(self.created_s)
+    }
+
     /// Joins with the baseline of another agent or replica set. Where one was reset more often than the other, the other
     /// is what was to be forgotten.
     ///
@@ -387,6 +420,8 @@ impl Baseline {
             Ordering::Equal => {}
         }
         self.created_s = self.created_s.min(other.created_s);
+        self.predecessor = self.predecessor.take().max(other.predecessor.clone());
+        self.drift_told_s = self.drift_told_s.max(other.drift_told_s);
         self.reset = self.reset.take().max(other.reset.clone());
         self.version_before = self.version_before.max(other.version_before);
         self.freezing = self.freezing.take().max(other.freezing.clone());

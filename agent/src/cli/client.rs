@@ -4,11 +4,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -63,14 +64,47 @@ impl Client {
 
     /// The JSON answer to `GET path`.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        parse(path, &self.get_bytes(path).await?)
+    }
+
+    /// The answer to `GET path`, whatever it is.
+    pub(super) async fn get_bytes(&self, path: &str) -> Result<Bytes, ClientError> {
+        self.exchange(Method::GET, path, Bytes::new()).await
+    }
+
+    /// The JSON answer to `POST path` with a JSON body.
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(body).map_err(|error| unreadable(path, error))?;
+        self.post_bytes(path, body).await
+    }
+
+    /// The JSON answer to `POST path` with any body.
+    pub(super) async fn post_bytes<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<T, ClientError> {
+        parse(path, &self.exchange(Method::POST, path, body.into()).await?)
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Bytes, ClientError> {
         let exchange = async {
-            let response = self.request(path).await?;
+            let response = self.request(method, path, body).await?;
             let body = Limited::new(response.into_body(), MAX_ANSWER);
             let body = body
                 .collect()
                 .await
                 .map_err(|error| unreadable(path, error))?;
-            serde_json::from_slice(&body.to_bytes()).map_err(|error| unreadable(path, error))
+            Ok(body.to_bytes())
         };
         timeout(PATIENCE, exchange)
             .await
@@ -88,22 +122,30 @@ impl Client {
 
     /// The bytes that `GET path` sends until the agent ends.
     pub(super) async fn open(&self, path: &str) -> Result<Incoming, ClientError> {
-        let response = timeout(PATIENCE, self.request(path))
+        let response = timeout(PATIENCE, self.request(Method::GET, path, Bytes::new()))
             .await
             .unwrap_or_else(|_| Err(self.silent()))?;
         Ok(response.into_body())
     }
 
-    async fn request(&self, path: &str) -> Result<Response<Incoming>, ClientError> {
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, ClientError> {
         let stream = UnixStream::connect(&self.socket)
             .await
             .map_err(|cause| connect_error(&self.socket, cause))?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // What goes wrong on the connection also ends the request or the body, and is reported there.
         tokio::spawn(connection);
-        let request = Request::get(path)
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
             .header("host", "picket")
-            .body(Empty::<Bytes>::new())
+            .header("content-type", "application/json")
+            .body(Full::new(body))
             .map_err(|error| unreadable(path, error))?;
         let response = sender.send_request(request).await?;
         match response.status() {
@@ -167,7 +209,7 @@ fn connect_error(socket: &Path, cause: io::Error) -> ClientError {
 async fn refusal(path: &str, status: StatusCode, response: Response<Incoming>) -> ClientError {
     let body = Limited::new(response.into_body(), MAX_LINE);
     let text = match body.collect().await {
-        Ok(body) => String::from_utf8_lossy(&body.to_bytes()).trim().to_owned(),
+        Ok(body) => reason(&body.to_bytes()),
         Err(error) => error.to_string(),
     };
     ClientError::Status {
@@ -175,6 +217,17 @@ async fn refusal(path: &str, status: StatusCode, response: Response<Incoming>) -
         status,
         text,
     }
+}
+
+/// The reason in a refusal: its `error` when it is JSON as the agent writes it, else all of it.
+fn reason(body: &[u8]) -> String {
+    let error = serde_json::from_slice::<serde_json::Value>(body).ok();
+    let error = error.and_then(|json| json.get("error")?.as_str().map(str::to_owned));
+    error.unwrap_or_else(|| String::from_utf8_lossy(body).trim().to_owned())
+}
+
+fn parse<T: DeserializeOwned>(path: &str, body: &[u8]) -> Result<T, ClientError> {
+    serde_json::from_slice(body).map_err(|error| unreadable(path, error))
 }
 
 fn unreadable(path: &str, cause: impl ToString) -> ClientError {

@@ -5,7 +5,9 @@
 
 use super::finding::{Class, Contribution, Method, Severity};
 use super::technique::Known;
+use crate::baseline::facts::fact_id;
 use crate::baseline::hash::hash64;
+use crate::baseline::neighbours::judge_of;
 use crate::observe::event::{CgroupId, Moment};
 use crate::observe::fact::{Fact, Origin, Phase, ProcessInfo, Sighting};
 
@@ -48,6 +50,8 @@ pub struct Claim {
     pub fixed: Option<Severity>,
     /// Told whatever the budget.
     pub always: bool,
+    /// The fact it is about, by its id in the baseline; empty for what is computed over a window.
+    pub fact_id: String,
     /// What was judged: the family's name, or the model's.
     pub feature: String,
     /// One sentence for a person, naming the thing.
@@ -88,6 +92,7 @@ impl Claim {
             most: None,
             fixed: None,
             always: false,
+            fact_id: String::new(),
             feature: method.name().to_owned(),
             title: String::new(),
             observed: String::new(),
@@ -107,6 +112,7 @@ impl Claim {
         Self {
             origin: sighting.fact.origin,
             identity: identity(&sighting.fact),
+            fact_id: fact_id(judge_of(sighting.phase), &sighting.fact),
             feature: sighting.fact.family.name().to_owned(),
             raw: sighting.raw.clone(),
             process: (sighting.process.pid != 0).then(|| sighting.process.clone()),

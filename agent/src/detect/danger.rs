@@ -205,7 +205,36 @@ pub fn ceiling(category: Category, origin: Origin) -> f64 {
     }
 }
 
+/// Danger from which a kind of behaviour takes a server over or prepares that: it is never learned by itself, and
+/// alerts in a new image even while that learns.
+const TAKES_OVER: f64 = 7.0;
+
 impl Category {
+    /// Whether an intruder who does this has the server, or is about to.
+    #[must_use]
+    pub fn takes_over(self) -> bool {
+        self.profile().danger >= TAKES_OVER
+    }
+
+    /// A word for what the operator should confirm where it was learned; `None` for what servers are made to do:
+    /// running programs, talking to peers, listening, opening a GPU.
+    #[must_use]
+    pub fn suspect(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Shell => "shell",
+            Self::Dropped => "dropped program",
+            Self::ModelWrite => "model written",
+            Self::CodeWrite => "code written",
+            Self::SecretRead => "credential read",
+            Self::SecretWrite => "credential written",
+            Self::Privileged => "privileged call",
+            Self::EscapePath => "way out of the container",
+            Self::ForeignCode => "foreign code",
+            Self::RawSocket => "raw socket",
+            _ => return None,
+        })
+    }
+
     /// What is known about the category.
     #[must_use]
     pub const fn profile(self) -> &'static Profile {

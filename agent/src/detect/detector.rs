@@ -20,7 +20,7 @@ use crate::baseline::hash::hash64;
 use crate::baseline::learning::LearningSettings;
 use crate::baseline::model::{Baseline, Knowledge};
 use crate::observe::event::CgroupId;
-use crate::observe::fact::{Phase, Sighting};
+use crate::observe::fact::{Family, Phase, Sighting};
 use crate::observe::window::WindowReport;
 
 mod detection;
@@ -94,7 +94,10 @@ impl Detector {
         }
         let (phase, fact) = (sighting.phase, &sighting.fact);
         let category = categorise(sighting, self.settings.is_common_syscall);
-        if !baseline.judges(phase, fact.family) {
+        let known = baseline.knows(sighting);
+        let judged = baseline.judges(phase, fact.family)
+            || is_drift_to_judge(baseline, phase, fact.family, category, known);
+        if !judged {
             let news = match baseline.learn_sighting(sighting, replica, now_s) {
                 Learned::Again => return Outcome::default(),
                 Learned::New => News::Learned,
@@ -106,8 +109,8 @@ impl Detector {
             };
             return outcome.news(news);
         }
-        let elsewhere = match baseline.knows(sighting) {
-            Knowledge::Here => {
+        let elsewhere = match known {
+            Knowledge::Here | Knowledge::Inherited => {
                 baseline.learn_sighting(sighting, replica, now_s);
                 return Outcome::default();
             }
@@ -231,6 +234,20 @@ impl Detector {
             .entry(cgroup)
             .or_insert_with(|| Verdict::new(per_month))
     }
+}
+
+/// Whether news of a family that still learns is judged all the same: the image before was judged, did no such thing,
+/// and it is of the kind that takes a server over.
+fn is_drift_to_judge(
+    baseline: &Baseline,
+    phase: Phase,
+    family: Family,
+    category: Option<Category>,
+    known: Knowledge,
+) -> bool {
+    matches!(known, Knowledge::Unknown | Knowledge::Elsewhere(_))
+        && category.is_some_and(Category::takes_over)
+        && baseline.judges_by_predecessor(phase, family)
 }
 
 #[cfg(test)]

@@ -207,6 +207,9 @@ pub struct Finding {
     pub score: f64,
     /// Score from which a finding is reported.
     pub threshold: f64,
+    /// The fact it is about, by its id in the baseline; empty for what is computed over a window.
+    #[serde(default)]
+    pub fact_id: String,
     /// What was judged: the family's name, or the model's.
     pub feature: String,
     /// One sentence for a person, naming the thing: `python3 started /bin/sh (sh -c id), which …`.

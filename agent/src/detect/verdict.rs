@@ -226,6 +226,7 @@ impl Verdict {
             phase: claim.phase,
             score,
             threshold,
+            fact_id: claim.fact_id,
             feature: claim.feature,
             title: claim.title,
             observed: claim.observed,

@@ -2,6 +2,7 @@
 
 mod accept;
 mod events;
+pub mod operator;
 pub mod recording;
 pub mod state;
 #[cfg(test)]
@@ -39,11 +40,11 @@ pub fn public_router(state: Arc<ApiState>) -> Router {
     finish(health_and_metrics(), state)
 }
 
-/// Everything, for readers who may open the agent's Unix socket.
+/// Everything, and the operator's orders, for those who may open the agent's Unix socket.
 pub fn full_router(state: Arc<ApiState>) -> Router {
     let recording = Router::new().route("/api/v1/recording", get(recording::stream));
     let all = health_and_metrics().merge(page_and_api()).merge(recording);
-    finish(all, state)
+    finish(all.merge(operator::routes()), state)
 }
 
 /// Everything, for readers on this machine's loopback.
@@ -237,7 +238,7 @@ async fn not_found(uri: Uri) -> Response {
 async fn method_not_allowed() -> Response {
     failure(
         StatusCode::METHOD_NOT_ALLOWED,
-        "only GET is understood here",
+        "this method is not understood here",
     )
 }
 

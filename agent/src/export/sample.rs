@@ -62,6 +62,7 @@ pub fn finding() -> Finding {
         phase: Phase::Serve,
         score: 9.5,
         threshold: 2.0,
+        fact_id: String::new(),
         feature: "executable".to_owned(),
         title: "python3.11 started a shell: sh -c 'id; uname -a'".to_owned(),
         observed: "/bin/sh (sh -c 'id; uname -a') started by /usr/bin/python3.11".to_owned(),

@@ -200,6 +200,12 @@ pub struct BaselineView {
     pub replicas: u64,
     /// Events lost while learning.
     pub events_lost: u64,
+    /// The decision that ended its learning; absent while it may learn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<DecisionView>,
+    /// The last reset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reset: Option<DecisionView>,
     /// Maturity of each family in each phase.
     pub families: Vec<FamilyView>,
     /// What was learned.
@@ -256,6 +262,26 @@ pub struct FactView {
     pub first_s: i64,
     /// Last seen, Unix seconds.
     pub last_s: i64,
+    /// Its name for `picket baseline approve`.
+    pub id: String,
+    /// What makes it dangerous, in a word, where it was learned all the same; else empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub danger: String,
+    /// The operator's word that it is normal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved: Option<DecisionView>,
+}
+
+/// Something that an operator decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DecisionView {
+    /// When, Unix seconds.
+    pub at_s: i64,
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// Findings that belong together: `/api/v1/incidents`.

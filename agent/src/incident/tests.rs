@@ -29,6 +29,7 @@ fn finding(cgroup: u64, class: Class, severity: Severity) -> Finding {
         phase: Phase::Serve,
         score: 9.0,
         threshold: 2.0,
+        fact_id: String::new(),
         feature: "executable".to_owned(),
         title: format!("{class:?}"),
         observed: String::new(),

@@ -246,6 +246,13 @@ impl Observer {
         self.processes.resync(processes);
     }
 
+    /// Makes everything told once be told again, for a baseline that has forgotten it or counts how often it happens.
+    pub fn tell_again(&mut self) {
+        self.reported_calls.clear();
+        self.reported_operations.clear();
+        self.epoch += 1;
+    }
+
     /// The phase now.
     #[must_use]
     pub fn phase(&self) -> Phase {

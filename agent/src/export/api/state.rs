@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
+use super::operator::Order;
 use super::recording::Request;
 use crate::export::history::History;
 use crate::export::metrics::Metrics;
@@ -28,6 +29,7 @@ pub struct ApiState {
     newest: watch::Sender<u64>,
     /// Takes requests for recordings, once the pipeline watches.
     recordings: OnceLock<mpsc::UnboundedSender<Request>>,
+    orders: OnceLock<mpsc::Sender<Order>>,
 }
 
 /// Everything shown. Parts are shared pointers so that a reader holds the lock no longer than it takes to copy them.
@@ -74,6 +76,7 @@ impl ApiState {
             history: History::default(),
             newest: watch::Sender::new(0),
             recordings: OnceLock::new(),
+            orders: OnceLock::new(),
         })
     }
 
@@ -98,6 +101,18 @@ impl ApiState {
     /// The pipeline takes requests for recordings from now on.
     pub fn set_recordings(&self, requests: mpsc::UnboundedSender<Request>) {
         self.recordings.get_or_init(|| requests);
+    }
+
+    /// Says where the operator's orders go. Until then they are refused.
+    pub fn take_orders(&self, orders: mpsc::Sender<Order>) {
+        // A second pipeline beside the first would be a mistake in the program; the first goes on.
+        let _ = self.orders.set(orders);
+    }
+
+    /// Where the operator's orders go, once somebody carries them out.
+    #[must_use]
+    pub fn orders(&self) -> Option<&mpsc::Sender<Order>> {
+        self.orders.get()
     }
 
     /// The pipeline is alive.

@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
 
+use super::operator::{Answer, Deed, Done, Refusal, Word};
 use super::*;
 use crate::export::history::CAPACITY;
 use crate::export::sample;
@@ -368,4 +369,114 @@ async fn errors_are_json_and_responses_are_guarded() {
         page::CONTENT_SECURITY_POLICY
     );
     assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+}
+
+async fn post(router: Router, path: &str, body: &str) -> (StatusCode, Value) {
+    let request = Request::post(path).header("content-type", "application/json");
+    let request = request.body(Body::from(body.to_owned())).unwrap();
+    let response = router.oneshot(request).await.unwrap();
+    let status = response.status();
+    let json = serde_json::from_str(&text(response).await).unwrap_or_default();
+    (status, json)
+}
+
+/// A pipeline that answers every order alike and returns the first one.
+fn answering(state: &ApiState, answer: Result<Answer, Refusal>) -> tokio::task::JoinHandle<Deed> {
+    let (sender, mut orders) = operator::orders();
+    state.take_orders(sender);
+    tokio::spawn(async move {
+        let order = orders.recv().await.unwrap();
+        let _ = order.answer.send(answer);
+        order.deed
+    })
+}
+
+#[tokio::test]
+async fn orders_are_taken_on_the_socket_alone() {
+    let path = "/api/v1/baselines/ab/freeze";
+    for router in [loopback_router(state()), public_router(state())] {
+        assert_eq!(post(router, path, "{}").await.0, StatusCode::NOT_FOUND);
+    }
+    let (status, json) = post(full_router(state()), path, "{}").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{json}");
+    let state = state();
+    let done = Done {
+        id: "ab".to_owned(),
+        state: "frozen".to_owned(),
+        ..Done::default()
+    };
+    let taken = answering(&state, Ok(Answer::Done(done)));
+    let (status, json) = post(full_router(state), path, r#"{"by":"ops"}"#).await;
+    assert_eq!((status, &json["state"]), (StatusCode::OK, &"frozen".into()));
+    let by = |by: &str| Word {
+        by: by.to_owned(),
+        reason: String::new(),
+    };
+    let frozen = Deed::Freeze {
+        id: "ab".to_owned(),
+        frozen: true,
+        word: by("ops"),
+    };
+    assert_eq!(taken.await.unwrap(), frozen);
+}
+
+#[tokio::test]
+async fn a_refusal_says_why() {
+    for (refusal, want) in [
+        (
+            Refusal::Unknown("no baseline".into()),
+            StatusCode::NOT_FOUND,
+        ),
+        (
+            Refusal::Wrong("full".into()),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+        (
+            Refusal::Failed("disk".into()),
+            StatusCode::INTERNAL_SERVER_ERROR,
+        ),
+    ] {
+        let state = state();
+        let taken = answering(&state, Err(refusal.clone()));
+        let (status, json) = post(full_router(state), "/api/v1/baselines/ab/reset", "{}").await;
+        assert_eq!(status, want);
+        let (Refusal::Unknown(why) | Refusal::Wrong(why) | Refusal::Failed(why)) = refusal;
+        assert_eq!(json["error"], why);
+        taken.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_approval_names_facts_or_all_of_them_or_a_finding_that_has_one() {
+    let path = "/api/v1/baselines/ab/approve";
+    for body in ["{}", r#"{"facts":["1"],"all_pending":true}"#] {
+        let (status, json) = post(full_router(state()), path, body).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{json}");
+    }
+    let state = state();
+    let mut about = finding(1, "high");
+    about.fact_id = "00aa".to_owned();
+    about.baseline.id = "ab".to_owned();
+    state.add_finding(about);
+    state.add_finding(finding(2, "high"));
+    let taken = answering(&state, Ok(Answer::Done(Done::default())));
+    let router = || full_router(Arc::clone(&state));
+    let missing = post(router(), "/api/v1/findings/id-9/approve", "{}")
+        .await
+        .0;
+    assert_eq!(missing, StatusCode::NOT_FOUND);
+    let factless = post(router(), "/api/v1/findings/id-2/approve", "{}")
+        .await
+        .0;
+    assert_eq!(factless, StatusCode::UNPROCESSABLE_ENTITY);
+    let approved = post(router(), "/api/v1/findings/id-1/approve", "{}")
+        .await
+        .0;
+    assert_eq!(approved, StatusCode::OK);
+    let want = Deed::Approve {
+        id: "ab".to_owned(),
+        facts: vec!["00aa".to_owned()],
+        word: Word::default(),
+    };
+    assert_eq!(taken.await.unwrap(), want);
 }

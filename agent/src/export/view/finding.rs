@@ -41,6 +41,8 @@ pub struct FindingView {
     pub phase: String,
     /// One sentence for a person.
     pub title: String,
+    /// The fact it is about, by its id in the baseline; empty for what is computed over a window.
+    pub fact_id: String,
     /// What was judged.
     pub feature: String,
     /// What was observed.
@@ -96,6 +98,7 @@ impl FindingView {
             image: container.image.clone(),
             phase: finding.phase.name().to_owned(),
             title: finding.title.clone(),
+            fact_id: finding.fact_id.clone(),
             feature: finding.feature.clone(),
             observed: finding.observed.clone(),
             expected: finding.expected.clone(),
