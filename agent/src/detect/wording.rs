@@ -232,7 +232,8 @@ pub fn novelty_expected(
         );
     }
     if let Some(most) = exposure.and_then(|e| most_often(e, learned)) {
-        text += &format!("; at most {most} of windows bring a new one, with 95 % confidence");
+        text +=
+            &format!("; by these windows alone, at most {most} bring a new one (95 % confidence)");
     }
     let alike = learned.and_then(|learned| learned.facts.get(&sighting.fact));
     if alike.is_some_and(Seen::is_narrow) {

@@ -25,6 +25,9 @@ const QUIET: u64 = 15_000_000_000;
 /// A container that never listens serves (a queue, a schedule) once it has run for so long, in nanoseconds.
 const SETTLE: u64 = 60_000_000_000;
 
+/// Longest start, and longest load, in nanoseconds: large models take their time, but no container starts for ever.
+const START_NS: u64 = 3_600_000_000_000;
+
 /// A server that starts no program, maps no code and reads no model for so long has settled, in nanoseconds.
 const SETTLED: u64 = 10_000_000_000;
 
@@ -168,7 +171,7 @@ impl PhaseTracker {
                 if asked {
                     self.requests = requests;
                     self.enter(Phase::WarmUp, end);
-                } else if end.since(self.busy) >= patience {
+                } else if end.since(self.busy) >= patience || lasted >= START_NS {
                     self.enter(Phase::Serve, end);
                 }
             }

@@ -61,8 +61,8 @@ fn a_shell_is_explained_from_title_to_next_step() {
     assert_eq!(
         finding.expected,
         "the one executable seen was another in the serve phase in 40 windows (3 min 20 s, 400 requests) on \
-         1 replica; last new executable 3 min 20 s of observation earlier; at most 7 % of windows bring \
-         a new one, with 95 % confidence"
+         1 replica; last new executable 3 min 20 s of observation earlier; by these windows alone, at most 7 % \
+         bring a new one (95 % confidence)"
     );
     assert_eq!(
         (finding.class, finding.method),

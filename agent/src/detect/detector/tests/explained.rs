@@ -41,7 +41,7 @@ fn what_was_expected_is_said_with_its_bound() {
     let finding = bench.see(shell()).finding.unwrap();
     for part in [
         "the one executable seen was another in the serve phase in 300 windows",
-        "at most 0.99 % of windows bring a new one, with 95 % confidence",
+        "by these windows alone, at most 0.99 % bring a new one (95 % confidence)",
     ] {
         assert!(finding.expected.contains(part), "{}", finding.expected);
     }
