@@ -167,7 +167,7 @@ fn shifts(before: &Baseline, after: &Baseline, features: &[&str]) -> Vec<Shift> 
         let rows = |baseline: &Baseline| -> Vec<Vec<f64>> {
             let sample = baseline.phases.get(&phase).map(|phase| &phase.sample);
             let rows = sample.into_iter().flat_map(|s| s.rows(features.len()));
-            rows.map(|(_, row)| row).collect()
+            rows.map(|row| row.features).collect()
         };
         let (then, now) = (rows(before), rows(after));
         if then.len() < MIN_ROWS || now.len() < MIN_ROWS {
