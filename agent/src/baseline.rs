@@ -20,3 +20,4 @@ pub mod quantity;
 pub mod rollout;
 pub mod sample;
 pub mod support;
+pub mod surprises;

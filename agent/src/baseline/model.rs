@@ -16,6 +16,7 @@ use super::neighbours::{excuses, judge_of};
 use super::rollout::Predecessor;
 use super::sample::Sample;
 use super::support::name_of;
+use super::surprises::Surprises;
 use crate::observe::fact::{Fact, Family, Phase, Sighting};
 
 /// Facts of a matured family that wait for approval.
@@ -140,6 +141,9 @@ pub struct PhaseBaseline {
     /// How much of each thing is done at most.
     #[serde(default)]
     pub levels: Levels,
+    /// When new sequences of calls came up.
+    #[serde(default)]
+    pub surprises: Surprises,
 }
 
 impl PhaseBaseline {
@@ -172,6 +176,7 @@ impl PhaseBaseline {
         self.sample.merge(&other.sample);
         self.calls.merge(&other.calls);
         self.levels.merge(&other.levels);
+        self.surprises.merge(&other.surprises);
     }
 }
 

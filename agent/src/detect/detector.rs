@@ -11,6 +11,7 @@ use super::never_learn::NeverLearn;
 use super::news::News;
 use super::outcome::Outcome;
 use super::rates::layer::RateLayer;
+use super::sequence::layer::SequenceLayer;
 use super::signals::Signals;
 use super::verdict::Verdict;
 use super::{loss, never_learn, novelty};
@@ -53,6 +54,7 @@ pub struct Detector {
     rates: RateLayer,
     calls: CallLayer,
     signals: Signals,
+    sequences: SequenceLayer,
 }
 
 impl Detector {
@@ -64,6 +66,7 @@ impl Detector {
             losses: loss::LossLayer::default(),
             calls: CallLayer::default(),
             signals: Signals::default(),
+            sequences: SequenceLayer::default(),
             verdicts: BTreeMap::new(),
             settings,
         }
@@ -103,6 +106,9 @@ impl Detector {
                 Learned::New => News::Learned,
                 Learned::Refused => News::Refused,
             };
+            if fact.family == Family::Sequence {
+                self.sequences.arrived(baseline, cgroup, sighting);
+            }
             let outcome = match category {
                 Some(_) => Outcome::suppressed(Reason::Learning),
                 None => Outcome::default(),
@@ -120,8 +126,22 @@ impl Detector {
         };
         match category {
             Some(category) => self.novelty(baseline, at, sighting, category, elsewhere),
+            None if fact.family == Family::Sequence => self.sequence(baseline, at, sighting),
             None => Outcome::default().news(News::New),
         }
+    }
+
+    /// One sequence says little, so a layer of its own waits for what comes with it. Other replicas will make it, too.
+    fn sequence(&mut self, baseline: &mut Baseline, at: At<'_>, sighting: &Sighting) -> Outcome {
+        let (phase, fact) = (sighting.phase, &sighting.fact);
+        if baseline
+            .set_pending(phase, fact, at.replica, at.now_s)
+            .is_some()
+        {
+            return Outcome::default().news(News::Pending);
+        }
+        self.sequences.arrived(baseline, at.cgroup, sighting);
+        Outcome::default().news(News::New)
     }
 
     fn novelty(
@@ -197,6 +217,7 @@ impl Detector {
             claims.extend(self.calls.window(baseline, at, report, phase));
         }
         claims.extend(self.signals.window(baseline, at, report));
+        claims.extend(self.sequences.window(baseline, at, report));
         outcomes.extend(self.verdict(cgroup).judge_all(baseline, at, claims));
         baseline.mature(self.settings.learning, now_s);
         outcomes
@@ -213,6 +234,7 @@ impl Detector {
         self.rates.forget(cgroup);
         self.calls.forget(cgroup);
         self.signals.forget(cgroup);
+        self.sequences.forget(cgroup);
     }
 
     /// Current scores of a container: model (`novelty`, `rates`), score and the threshold for a finding, in nats.

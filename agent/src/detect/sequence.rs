@@ -6,6 +6,7 @@
 //! decides alone: a program that is new but coherent stands out in one or two of them, not in all.
 
 pub mod familiarity;
+pub mod layer;
 pub mod scale;
 pub mod shapes;
 #[cfg(test)]

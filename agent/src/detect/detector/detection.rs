@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Detector;
 use crate::detect::verdict::Verdict;
-use crate::detect::{calls, rates, signals};
+use crate::detect::{calls, rates, sequence, signals};
 use crate::observe::event::CgroupId;
 
 /// What the detectors remember of one container. Every layer that remembers something has a field here.
@@ -16,6 +16,7 @@ pub struct Detection {
     rates: Option<rates::layer::Watch>,
     signals: Option<signals::Watch>,
     calls: Option<calls::layer::Watch>,
+    sequences: Option<sequence::layer::Watch>,
 }
 
 impl Detector {
@@ -28,6 +29,7 @@ impl Detector {
             rates: self.rates.remembered(cgroup),
             signals: self.signals.remembered(cgroup),
             calls: self.calls.remembered(cgroup),
+            sequences: self.sequences.remembered(cgroup),
         }
     }
 
@@ -39,6 +41,7 @@ impl Detector {
             rates,
             signals,
             calls,
+            sequences,
         } = detection;
         if let Some(verdict) = verdict {
             self.verdicts.insert(cgroup, verdict);
@@ -54,6 +57,9 @@ impl Detector {
         }
         if let Some(calls) = calls {
             self.calls.resume(cgroup, calls);
+        }
+        if let Some(sequences) = sequences {
+            self.sequences.resume(cgroup, sequences);
         }
     }
 
