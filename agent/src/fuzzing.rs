@@ -6,7 +6,10 @@ use std::path::Path;
 use crate::baseline::file;
 use crate::baseline::model::Baseline;
 use crate::config::{Config, Loaded};
+use crate::engine::Input;
+use crate::export::ocsf::Host;
 use crate::probe::{DecodeError, Record, decode};
+use crate::record::{self, Entry, FrameError, Header, Reader};
 use crate::workload::bundle::{self, Bundle};
 use crate::workload::container::Runtime;
 use crate::workload::docker::{Details, Record as DockerRecord};
@@ -74,4 +77,46 @@ pub fn configuration(yaml: &str) -> Result<Config, String> {
     Loaded::from_file(Path::new("fuzz"), yaml)
         .map(|loaded| loaded.config)
         .map_err(|error| error.to_string())
+}
+
+/// A recording, as far as it can be read.
+#[must_use]
+pub fn recording(bytes: &[u8]) -> Vec<Input> {
+    let mut inputs = Vec::new();
+    if let Ok(mut reader) = Reader::new(bytes, Path::new("fuzz")) {
+        while let Ok(Some(input)) = reader.next_input() {
+            inputs.push(input);
+        }
+    }
+    inputs
+}
+
+/// A recording whose only frame, besides the header's, has this content.
+///
+/// # Errors
+/// When it is too long.
+pub fn recording_of(payload: &[u8]) -> Result<Vec<u8>, FrameError> {
+    let header = Header {
+        agent: String::new(),
+        host: Host::default(),
+        boot_ms: 0,
+        begun_ms: 0,
+        settings: (&Config::default()).into(),
+        containers: Vec::new(),
+    };
+    let mut bytes = record::begin(&header)?;
+    bytes.extend(record::seal(payload)?);
+    Ok(bytes)
+}
+
+/// Inputs as the content of a frame.
+///
+/// # Errors
+/// When one cannot be expressed.
+pub fn frame_of(inputs: &[Input]) -> Result<Vec<u8>, FrameError> {
+    let mut payload = Vec::new();
+    for input in inputs {
+        record::encode(&Entry::Input(input.clone()), &mut payload)?;
+    }
+    Ok(payload)
 }

@@ -16,8 +16,9 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use file::{FileError, RecordingFile, create};
+use frame::MAGIC;
+pub(crate) use frame::seal;
 pub use frame::{FrameError, Frames};
-use frame::{MAGIC, seal};
 pub use read::{Ending, ReadError, Reader, end_in};
 pub use replay::{Passed, Replay, Step};
 pub use tap::{Feed, Tap, Taps};

@@ -3,6 +3,7 @@
 mod bpf;
 mod breakdown;
 mod cgroup;
+mod core;
 mod cpus;
 mod flood;
 mod idle;
@@ -29,6 +30,7 @@ use crate::cargo::{build_agent, is_root};
 use crate::setup;
 use crate::supervise::Interrupt;
 use breakdown::Breakdown;
+use core::Core;
 use flood::Flood;
 use idle::Idle;
 use memory::Memory;
@@ -63,6 +65,13 @@ pub enum Bench {
         /// How long.
         #[arg(long, default_value_t = FLOOD_SECONDS, value_parser = clap::value_parser!(u32).range(2..=500))]
         seconds: u32,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// How fast the pure core takes events and windows on one processor, and how much memory a container takes.
+    ///
+    /// When the result is not merely printed as JSON, it becomes its section of docs/PERFORMANCE.md.
+    Core {
         #[command(flatten)]
         output: Output,
     },
@@ -130,6 +139,8 @@ struct Figures {
     memory: Option<Memory>,
     #[serde(flatten)]
     flood: Option<Flood>,
+    #[serde(flatten)]
+    core: Option<Core>,
 }
 
 /// Runs a benchmark.
@@ -153,6 +164,21 @@ pub fn bench(bench: Bench) -> Result<()> {
             disturbed,
             output,
         } => overhead(pairs, &parts, disturbed, &output),
+        Bench::Core { output } => {
+            setup::probe()?;
+            let figures = Figures {
+                core: Some(core::measure()?),
+                ..Figures::default()
+            };
+            if output.show(&figures)? {
+                let record = ebpf_build::workspace_root().join(RECORD);
+                let page = fs::read_to_string(&record).unwrap_or_default();
+                let section = report::core_section(&figures, &machine::describe()?);
+                write(&record, &core::put_section(&page, &section))?;
+                eprintln!("bench: written to {RECORD}");
+            }
+            Ok(())
+        }
         Bench::Flood { seconds, output } => {
             let interrupt = prepare()?;
             let _engine = setup::containers()?;
@@ -216,7 +242,9 @@ fn overhead(pairs: u32, parts: &[Part], disturbed: bool, output: &Output) -> Res
     }
     if output.show(&figures)? && parts.is_empty() && !disturbed {
         let record = ebpf_build::workspace_root().join(RECORD);
-        write(&record, &report::page(&figures, &machine))?;
+        let before = fs::read_to_string(&record).unwrap_or_default();
+        let page = core::keep_section(&before, &report::page(&figures, &machine));
+        write(&record, &page)?;
         eprintln!("bench: written to {RECORD}");
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Error, Result, anyhow, ensure};
 
@@ -41,6 +41,24 @@ pub fn agent() -> PathBuf {
 /// Builds the probe and the release agent.
 pub fn build_agent() -> Result<()> {
     complete(cargo(&["build", "--release", "--package", "picket"]).env_remove("AYA_BUILD_SKIP"))
+}
+
+/// Runs a benchmark program of the agent's, built for release, and returns what it prints.
+///
+/// # Errors
+/// When it cannot be built, or fails.
+pub fn bench_agent(name: &str) -> Result<String> {
+    let output = cargo(&["bench", "--package", "picket", "--bench", name])
+        .env_remove("AYA_BUILD_SKIP")
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run cargo bench")?;
+    ensure!(
+        output.status.success(),
+        "cargo bench failed: {}",
+        output.status
+    );
+    String::from_utf8(output.stdout).context("the benchmark printed no text")
 }
 
 /// Becomes the agent; returns only when that fails.

@@ -48,6 +48,7 @@ pub const TARGETS: &[Target] = &[
     target("baseline", stored::baseline),
     target("config", stored::config),
     target("allow", stored::allow),
+    target("recording", stored::recording),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8])) -> Target {

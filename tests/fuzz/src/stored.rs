@@ -1,4 +1,4 @@
-//! What lies on the agent's own disk: baselines, and the operator's configuration.
+//! What lies on the agent's own disk: baselines, recordings, and the operator's configuration.
 
 use picket::detect::allow::Allow;
 use picket::fuzzing;
@@ -60,4 +60,17 @@ pub(crate) fn allow(input: &[u8]) {
         let is_literal = entry.starts_with('/') && !entry.contains(['*', '?']);
         assert!(!covers || !is_literal || value.contains(entry.trim()));
     }
+}
+
+/// A recording, and the content of one of its frames.
+pub(crate) fn recording(input: &[u8]) {
+    // As it is, it is hardly ever a recording.
+    let _ = fuzzing::recording(input);
+    let read = |payload: &[u8]| {
+        let recording = fuzzing::recording_of(payload).unwrap_or_default();
+        fuzzing::recording(&recording)
+    };
+    let written = fuzzing::frame_of(&read(input)).unwrap_or_default();
+    let again = fuzzing::frame_of(&read(&written)).unwrap_or_default();
+    assert_eq!(written, again, "read, written and read again");
 }

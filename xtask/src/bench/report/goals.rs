@@ -1,6 +1,7 @@
 //! What the figures should be, and whether they are.
 
 use super::super::Figures;
+use super::super::core::Core;
 use super::super::flood::Flood;
 use super::super::idle::Idle;
 use super::super::memory::Memory;
@@ -24,6 +25,7 @@ pub fn verdicts(figures: &Figures) -> Vec<String> {
         figures.idle.as_ref().map(idle),
         figures.memory.as_ref().map(memory),
         figures.flood.as_ref().map(flood),
+        figures.core.as_ref().map(core),
     ];
     let goals = goals.into_iter().flatten().flatten();
     let mut verdicts: Vec<String> = goals.map(|goal| goal.verdict()).collect();
@@ -49,6 +51,23 @@ impl Goal {
 
 const fn verdict(met: bool) -> &'static str {
     if met { "met" } else { "MISSED" }
+}
+
+fn core(core: &Core) -> Vec<Goal> {
+    vec![
+        Goal {
+            what: "An event of a known fact, in the core",
+            limit: 500.0,
+            unit: "ns",
+            found: 1e9 / core.core_events_per_second.median,
+        },
+        Goal {
+            what: "A window of 250 containers, in the core",
+            limit: 50.0,
+            unit: "ms",
+            found: core.core_pass_250_containers_ms.median,
+        },
+    ]
 }
 
 fn calls(overhead: &Overhead) -> Vec<Goal> {

@@ -2,6 +2,7 @@
 
 use super::super::Figures;
 use super::super::breakdown::Breakdown;
+use super::super::core::Core;
 use super::super::flood::Flood;
 use super::super::idle::Idle;
 use super::super::memory::{FEW, MANY, Memory};
@@ -19,6 +20,10 @@ const US: Unit = ("µs", 1_000.0);
 const PERCENT: Unit = ("%", 1.0);
 const OF_A_CORE: Unit = ("% of a core", 1.0);
 const MIB: Unit = ("MiB", MEBIBYTE);
+const KIB: Unit = ("KiB", 1024.0);
+const MS: Unit = ("ms", 1.0);
+const MILLION_A_SECOND: Unit = ("million/s", 1e6);
+const THOUSAND_A_SECOND: Unit = ("thousand/s", 1e3);
 
 /// A row: what it is, its values in its unit.
 #[derive(Debug)]
@@ -48,8 +53,29 @@ pub fn sections(figures: &Figures) -> Vec<Section> {
         figures.server.as_ref().map(server),
         agent(figures),
         figures.flood.as_ref().map(flood),
+        figures.core.as_ref().map(core),
     ];
     tables.into_iter().flatten().collect()
+}
+
+fn core(core: &Core) -> Section {
+    Section {
+        title: "The core by itself",
+        rows: vec![
+            row(
+                "events of known facts",
+                &core.core_events_per_second,
+                MILLION_A_SECOND,
+            ),
+            row("windows", &core.core_windows_per_second, THOUSAND_A_SECOND),
+            row(
+                "one window of 250 containers",
+                &core.core_pass_250_containers_ms,
+                MS,
+            ),
+            row("memory of a container", &core.core_container_bytes, KIB),
+        ],
+    }
 }
 
 fn calls(overhead: &Overhead) -> Section {

@@ -11,6 +11,7 @@ const MEBIBYTE: f64 = 1_048_576.0;
 fn figures(ratio: f64, cpu: f64, memory: f64) -> Figures {
     let spread = |median: f64| Spread::of([median / 2.0, median, median * 2.0]).unwrap();
     Figures {
+        core: None,
         overhead: Some(Overhead {
             floor_ns: spread(80.0),
             hooks_ns: spread(81.0),
