@@ -13,6 +13,8 @@ use super::hash::{hash64, sha256_hex};
 use super::key::Key;
 use super::levels::Levels;
 use super::neighbours::{excuses, judge_of};
+use super::orders::Orders;
+use super::rhythms::Rhythms;
 use super::rollout::Predecessor;
 use super::sample::Sample;
 use super::support::name_of;
@@ -144,6 +146,12 @@ pub struct PhaseBaseline {
     /// When new sequences of calls came up.
     #[serde(default)]
     pub surprises: Surprises,
+    /// At which pace each endpoint is contacted.
+    #[serde(default)]
+    pub rhythms: Rhythms,
+    /// In which order dangerous things are done.
+    #[serde(default)]
+    pub orders: Orders,
 }
 
 impl PhaseBaseline {
@@ -177,6 +185,8 @@ impl PhaseBaseline {
         self.calls.merge(&other.calls);
         self.levels.merge(&other.levels);
         self.surprises.merge(&other.surprises);
+        self.rhythms.merge(&other.rhythms);
+        self.orders.merge(&other.orders);
     }
 }
 

@@ -85,6 +85,7 @@ impl Detector {
         if self.settings.allow.covers(sighting) {
             return Outcome::suppressed(Reason::Allow);
         }
+        self.signals.sighting(cgroup, sighting);
         let at = At {
             cgroup,
             replica,
@@ -273,6 +274,6 @@ fn is_drift_to_judge(
 }
 
 #[cfg(test)]
-pub(super) mod testing;
+pub(in crate::detect) mod testing;
 #[cfg(test)]
 mod tests;

@@ -321,14 +321,17 @@ pub(super) mod noise {
             Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
         }
 
+        /// A uniform number from 0 to 1.
+        pub(in crate::detect) fn uniform(&mut self) -> f64 {
+            self.0 = self
+                .0
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+        }
+
         pub(in crate::detect) fn next(&mut self) -> f64 {
-            let uniform = |state: &mut u64| {
-                *state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
-                (*state >> 11) as f64 / (1_u64 << 53) as f64
-            };
-            (0..12).map(|_| uniform(&mut self.0)).sum::<f64>() - 6.0
+            (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
         }
     }
 }

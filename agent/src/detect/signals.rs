@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::claim::{At, Claim};
-use super::volume;
+use super::{order, time, volume};
 use crate::baseline::model::Baseline;
 use crate::observe::event::CgroupId;
+use crate::observe::fact::Sighting;
 use crate::observe::window::WindowReport;
 
 /// What the layers remember of one container.
@@ -15,6 +16,8 @@ use crate::observe::window::WindowReport;
 #[serde(default)]
 pub struct Watch {
     volume: volume::Watch,
+    time: time::Watch,
+    order: order::Watch,
 }
 
 /// The layers. Their memory is bounded per container; [`Signals::forget`] those gone.
@@ -24,6 +27,12 @@ pub struct Signals {
 }
 
 impl Signals {
+    /// Takes one sighting.
+    pub fn sighting(&mut self, cgroup: CgroupId, sighting: &Sighting) {
+        let watch = self.watches.entry(cgroup).or_default();
+        watch.order.sighting(sighting);
+    }
+
     /// Takes one window, whatever its phase.
     pub fn window(
         &mut self,
@@ -32,7 +41,10 @@ impl Signals {
         report: &WindowReport,
     ) -> Vec<Claim> {
         let watch = self.watches.entry(at.cgroup).or_default();
-        watch.volume.window(baseline, at, report)
+        let mut claims = watch.volume.window(baseline, at, report);
+        claims.extend(watch.time.window(baseline, at, report));
+        claims.extend(watch.order.window(baseline, at, report));
+        claims
     }
 
     /// What is remembered of a container.

@@ -3,6 +3,8 @@
 
 mod wording;
 
+pub(super) use wording::bytes;
+
 use serde::{Deserialize, Serialize};
 
 use super::claim::{At, Claim};

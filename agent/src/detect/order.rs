@@ -1,0 +1,367 @@
+//! The layer of order: things that are ordinary one by one, and not one after the other.
+//!
+//! Every sighting that is a dangerous step is paired with the steps of the same line of processes shortly before it,
+//! and with what came over the network. Pairs that were learned are silent; a pair never seen is a claim whose danger is
+//! that of the pair.
+//!
+//! The kernel reports a thing once per container and phase of its life. A step that is repeated is therefore seen only
+//! the first time, and a pair whose second step is an old habit is not seen at all.
+
+mod danger;
+
+use std::collections::{BTreeSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::claim::{At, Claim};
+use super::finding::Method;
+use super::wording::{self, quoted};
+use crate::baseline::hash::hash64;
+use crate::baseline::model::{Baseline, PhaseBaseline};
+use crate::baseline::orders::{Pair, Step};
+use crate::baseline::quantity::{counted, duration};
+use crate::observe::event::Moment;
+use crate::observe::fact::{Family, Origin, Phase, Sighting};
+use crate::observe::window::WindowReport;
+
+/// Steps further apart than this are not one after the other.
+const WITHIN_NS: u64 = 300_000_000_000;
+
+/// Steps, files written, and pairs that wait for the end of their window, of one container.
+const MOST: usize = 64;
+
+/// Pairs of a container that were told, so that they are told once.
+const MOST_TOLD: usize = 256;
+
+/// From so many bytes in one window on, something was fetched or handed in.
+const MUCH: u64 = 64 * 1024;
+
+/// A window's mean request of so many times the usual size is odd.
+const ODD: f64 = 8.0;
+
+/// Windows with requests that make a usual size.
+const ENOUGH: u32 = 20;
+
+/// How often ordinary workloads take up a new dangerous order, before anything is known: a prior of half a time in a
+/// month.
+const PRIOR_EVENTS: f64 = 0.5;
+const PRIOR_MONTHS: f64 = 1.0;
+
+const SECONDS_PER_MONTH: f64 = 30.0 * 86_400.0;
+
+/// A step that was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Taken {
+    at: Moment,
+    step: Step,
+    /// The process and its ancestors.
+    line: Vec<u32>,
+    /// The raw value: path, address.
+    raw: String,
+}
+
+/// One step after another, to be judged when the window ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Noticed {
+    /// What came first; `None` where the network is to tell.
+    before: Option<Taken>,
+    after: Step,
+    sighting: Sighting,
+}
+
+/// When something last came over the network.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Network {
+    download: Option<Moment>,
+    ingest: Option<Moment>,
+    request: Option<Moment>,
+    odd: Option<Moment>,
+    /// Mean logarithm of the bytes of a request, and of how many windows.
+    usual: f64,
+    windows: u32,
+}
+
+/// The layer's memory of one container.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Watch {
+    taken: VecDeque<Taken>,
+    /// Files written, apart, as a server may write so many that they would crowd out all else.
+    written: VecDeque<Taken>,
+    noticed: Vec<Noticed>,
+    network: Network,
+    told: BTreeSet<u64>,
+}
+
+impl Watch {
+    /// Takes a sighting. What the runtime did, as an operator's command, stands in no order with the server's deeds.
+    pub fn sighting(&mut self, sighting: &Sighting) {
+        if sighting.fact.origin == Origin::Runtime {
+            return;
+        }
+        let Some(step) = step(sighting) else {
+            return;
+        };
+        let line = line(sighting);
+        for taken in self.taken.iter().chain(&self.written) {
+            let near = sighting.at.since(taken.at) <= WITHIN_NS;
+            if near
+                && danger::of(taken.step, step).is_some()
+                && follows(taken, sighting, step, &line)
+            {
+                push(
+                    &mut self.noticed,
+                    Noticed {
+                        before: Some(taken.clone()),
+                        after: step,
+                        sighting: sighting.clone(),
+                    },
+                );
+            }
+        }
+        if matches!(step, Step::ModelWrite | Step::ModelRead | Step::Exec) {
+            push(
+                &mut self.noticed,
+                Noticed {
+                    before: None,
+                    after: step,
+                    sighting: sighting.clone(),
+                },
+            );
+        }
+        let queue = if step == Step::Write {
+            &mut self.written
+        } else {
+            &mut self.taken
+        };
+        queue.push_back(Taken {
+            at: sighting.at,
+            step,
+            line,
+            raw: sighting.raw.clone(),
+        });
+        while queue.len() > MOST {
+            queue.pop_front();
+        }
+    }
+
+    /// Takes one window: what was noticed in it is learned where its family learns, and judged otherwise.
+    pub fn window(
+        &mut self,
+        baseline: &mut Baseline,
+        at: At<'_>,
+        report: &WindowReport,
+    ) -> Vec<Claim> {
+        self.network.window(report);
+        let replica = hash64(&[at.replica.as_bytes()]);
+        let mut claims = Vec::new();
+        for noticed in std::mem::take(&mut self.noticed) {
+            let Some(before) = self.before(&noticed) else {
+                continue;
+            };
+            let pair = Pair {
+                before,
+                after: noticed.after,
+                value: value(noticed.after, &noticed.sighting),
+            };
+            let Sighting { phase, fact, .. } = &noticed.sighting;
+            let known = baseline.phases.values().any(|p| p.orders.knows(&pair));
+            if !baseline.judges(*phase, fact.family) {
+                let here = baseline.phases.entry(*phase).or_default();
+                here.orders.note(&pair, replica);
+                continue;
+            }
+            if known {
+                continue;
+            }
+            let identity = identity(&pair);
+            if self.told.len() < MOST_TOLD && self.told.insert(identity) {
+                claims.extend(claim(baseline, &pair, &noticed, identity));
+            }
+        }
+        claims
+    }
+
+    /// What came before: the step itself, or what the network says.
+    fn before(&self, noticed: &Noticed) -> Option<Step> {
+        if let Some(taken) = &noticed.before {
+            return Some(taken.step);
+        }
+        let at = noticed.sighting.at;
+        match noticed.after {
+            // A file that was written before is the reason to read it again.
+            Step::ModelRead => {
+                let wrote = |t: &Taken| t.step == Step::ModelWrite && at.since(t.at) <= WITHIN_NS;
+                (!self.taken.iter().any(wrote)).then(|| self.network.cause(at))
+            }
+            Step::ModelWrite => Some(self.network.cause(at)),
+            Step::Exec => self.network.is_odd(at).then_some(Step::OddRequest),
+            _ => None,
+        }
+    }
+}
+
+impl Network {
+    fn window(&mut self, report: &WindowReport) {
+        let end = report.end;
+        let (mut served, mut fetched) = (0_u64, 0_u64);
+        for endpoint in &report.activity.endpoints {
+            let sum = if endpoint.served {
+                &mut served
+            } else {
+                &mut fetched
+            };
+            *sum = sum.saturating_add(endpoint.rx_bytes);
+        }
+        if fetched >= MUCH {
+            self.download = Some(end);
+        }
+        if served >= MUCH.saturating_mul(report.requests.max(1)) {
+            self.ingest = Some(end);
+        }
+        if report.requests > 0 {
+            self.request = Some(end);
+            let size = (1.0 + served as f64 / report.requests as f64).ln();
+            if self.windows >= ENOUGH && size > self.usual + ODD.ln() {
+                self.odd = Some(end);
+            } else {
+                // A mean over the last hundred windows or so.
+                self.windows = self.windows.saturating_add(1);
+                self.usual += (size - self.usual) / f64::from(self.windows.min(100));
+            }
+        }
+    }
+
+    /// What explains something that happened in the window that has just ended: the most telling of what came within
+    /// the time.
+    fn cause(&self, at: Moment) -> Step {
+        let recent = |moment: Option<Moment>| moment.is_some_and(|m| at.since(m) <= WITHIN_NS);
+        if recent(self.download) {
+            Step::Download
+        } else if recent(self.ingest) {
+            Step::Ingest
+        } else if recent(self.request) {
+            Step::Request
+        } else {
+            Step::Nothing
+        }
+    }
+
+    fn is_odd(&self, at: Moment) -> bool {
+        const SOON_NS: u64 = 10_000_000_000;
+        self.odd.is_some_and(|odd| at.since(odd) <= SOON_NS)
+    }
+}
+
+fn push(noticed: &mut Vec<Noticed>, one: Noticed) {
+    if noticed.len() < MOST {
+        noticed.push(one);
+    }
+}
+
+/// The step that a sighting is, if it is one.
+fn step(sighting: &Sighting) -> Option<Step> {
+    let marks = &sighting.marks;
+    let serves = matches!(sighting.phase, Phase::WarmUp | Phase::Serve | Phase::Reload);
+    Some(match sighting.fact.family {
+        Family::FileRead if marks.secret_file => Step::SecretRead,
+        Family::FileRead if marks.model_file && serves => Step::ModelRead,
+        Family::FileWrite | Family::FileChange if marks.model_file => Step::ModelWrite,
+        Family::FileWrite => Step::Write,
+        Family::Executable => Step::Exec,
+        Family::CodeMap if marks.not_from_image => Step::CodeMap,
+        Family::Endpoint if !marks.loopback => Step::Connect,
+        Family::DnsName => Step::Dns,
+        _ => return None,
+    })
+}
+
+/// The process and its ancestors; empty when no process is known.
+fn line(sighting: &Sighting) -> Vec<u32> {
+    let processes = std::iter::once(&sighting.process).chain(&sighting.ancestry);
+    processes.map(|p| p.pid).filter(|pid| *pid != 0).collect()
+}
+
+/// Whether a step is of the same line of processes as an earlier one, and of the same file where one file is meant.
+fn follows(taken: &Taken, sighting: &Sighting, step: Step, line: &[u32]) -> bool {
+    let ancestor = |of: &[u32], who: &[u32]| who.first().is_none_or(|pid| of.contains(pid));
+    match (taken.step, step) {
+        (Step::Write | Step::ModelWrite, Step::Exec) => {
+            let process = &sighting.process;
+            [&process.exe, &process.script].contains(&&taken.raw)
+        }
+        (Step::Write | Step::ModelWrite, Step::CodeMap) => taken.raw == sighting.raw,
+        _ => ancestor(line, &taken.line) || ancestor(&taken.line, line),
+    }
+}
+
+fn value(step: Step, sighting: &Sighting) -> String {
+    match step {
+        Step::Connect | Step::Dns | Step::Exec | Step::CodeMap => sighting.fact.value.clone(),
+        _ => String::new(),
+    }
+}
+
+fn identity(pair: &Pair) -> u64 {
+    let before = danger::name(pair.before);
+    let after = danger::name(pair.after);
+    hash64(&[
+        b"order",
+        before.as_bytes(),
+        after.as_bytes(),
+        pair.value.as_bytes(),
+    ])
+}
+
+fn claim(baseline: &Baseline, pair: &Pair, noticed: &Noticed, identity: u64) -> Option<Claim> {
+    let profile = danger::of(pair.before, pair.after)?;
+    let sighting = &noticed.sighting;
+    let none = PhaseBaseline::default();
+    let here = baseline.phases.get(&sighting.phase).unwrap_or(&none);
+    if here.orders.is_full() {
+        return None;
+    }
+    let (all, once) = here.orders.alike(pair);
+    let seconds = here.exposure.totals().seconds;
+    let months = seconds as f64 / SECONDS_PER_MONTH;
+    let per_month = (PRIOR_EVENTS + once as f64) / (PRIOR_MONTHS + months);
+    let first = match &noticed.before {
+        Some(taken) => format!("{} ({})", danger::words(pair.before), quoted(&taken.raw)),
+        None => danger::words(pair.before).to_owned(),
+    };
+    let after = format!("{}: {}", danger::words(pair.after), quoted(&sighting.raw));
+    Some(Claim {
+        identity,
+        danger: (profile.danger, profile.why.to_owned()),
+        false_per_month: (
+            per_month,
+            format!(
+                "{} of this kind seen once in {} of learning, and a prior of one new in two months",
+                counted(once, "order"),
+                duration(seconds)
+            ),
+        ),
+        feature: format!(
+            "{}_then_{}",
+            danger::name(pair.before),
+            danger::name(pair.after)
+        ),
+        title: format!(
+            "{}: first {first}, then {after}",
+            wording::subject(&sighting.process)
+        ),
+        observed: format!("{first}, then {after}"),
+        expected: format!(
+            "none of {} of this kind was this one in the {} phase",
+            counted(all, "order"),
+            sighting.phase.name()
+        ),
+        techniques: profile.techniques,
+        next_step: profile.next_step,
+        ..Claim::about(sighting, Method::Order, profile.class)
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,49 @@
+//! The layer of time: contacts at regular pauses, activity that nobody asked for, bursts.
+
+mod beacon;
+mod habits;
+
+use serde::{Deserialize, Serialize};
+
+use super::claim::{At, Claim};
+use crate::baseline::model::Baseline;
+use crate::detect::volume;
+use crate::observe::fact::Phase;
+use crate::observe::window::WindowReport;
+
+/// The layer's memory of one container.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Watch {
+    serves: bool,
+    beacons: beacon::Beacons,
+    habits: habits::Habits,
+}
+
+impl Watch {
+    /// Takes one window: learns it while the baseline learns, judges it afterwards. Only serving has a rhythm; starts
+    /// and stops are over too soon.
+    pub fn window(
+        &mut self,
+        baseline: &mut Baseline,
+        at: At<'_>,
+        report: &WindowReport,
+    ) -> Vec<Claim> {
+        match report.phase {
+            Some(Phase::WarmUp | Phase::Serve | Phase::Reload) => self.serves = true,
+            Some(Phase::Start | Phase::Load | Phase::Stop) => self.serves = false,
+            None => {}
+        }
+        if !self.serves {
+            return Vec::new();
+        }
+        let frame = volume::frame(baseline, report, at.now_s);
+        let here = baseline.phases.entry(Phase::Serve).or_default();
+        let mut claims = self.beacons.window(&mut here.rhythms, &frame, report);
+        claims.extend(self.habits.window(&mut here.levels, frame, report));
+        claims
+    }
+}
+
+#[cfg(test)]
+mod tests;
