@@ -87,6 +87,7 @@ fn one(finding: &FindingView) -> String {
     );
     section(&mut text, "HOW FAR TO TRUST IT", trust(finding));
     section(&mut text, "LOOK FIRST", looks(finding));
+    section(&mut text, "IF IT IS NORMAL", approval(finding));
     text
 }
 
@@ -146,18 +147,30 @@ fn trust(finding: &FindingView) -> Vec<String> {
     vec![basis, caution]
 }
 
+/// How the operator says so, where the finding is about one fact.
+fn approval(finding: &FindingView) -> Option<String> {
+    let approvable = !finding.fact_id.is_empty() && is_word(&finding.id);
+    approvable.then(|| {
+        format!(
+            "picket baseline approve --finding {} --reason '…'",
+            finding.id
+        )
+    })
+}
+
+/// Would a shell take this for one word? Everything else is nothing to paste.
+fn is_word(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with('-')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+}
+
 /// The first look of the finding's kind, then commands that show more.
 fn looks(finding: &FindingView) -> Vec<String> {
     let since = time(finding.time_ms.saturating_sub(AROUND_MS));
     let until = time(finding.time_ms.saturating_add(AROUND_MS));
-    // Names that a shell would not take for one word are nothing to paste.
-    let is_word = |name: &str| {
-        !name.is_empty()
-            && !name.starts_with('-')
-            && name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-    };
     let mut lines = vec![printable(&finding.next_step)];
     let (namespace, pod, container) = (&finding.namespace, &finding.pod, &finding.container);
     if is_word(container) {
@@ -243,6 +256,16 @@ LOOK FIRST
   picket baseline show 0123456789abcdef
 ";
         assert_eq!(explained(finding()), expected);
+    }
+
+    #[test]
+    fn what_can_be_approved_says_how() {
+        let text = explained(FindingView {
+            fact_id: "00aa".to_owned(),
+            ..finding()
+        });
+        let command = "picket baseline approve --finding 01JD3T7Q3Q0V8K2M5N6P7R8S9T --reason";
+        assert!(text.contains(command), "{text}");
     }
 
     #[test]
