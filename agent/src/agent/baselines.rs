@@ -62,8 +62,16 @@ impl Baselines {
     /// Counts a baseline as used and changed, and makes room for it where it is not held.
     fn use_now(&mut self, key: &Key) {
         self.asked += 1;
-        self.used.insert(key.clone(), self.asked);
-        self.changed.insert(key.clone());
+        // Asked for with every event, so that a key is copied only where it must be.
+        match self.used.get_mut(key) {
+            Some(used) => *used = self.asked,
+            None => {
+                self.used.insert(key.clone(), self.asked);
+            }
+        }
+        if !self.changed.contains(key) {
+            self.changed.insert(key.clone());
+        }
         if !self.held.contains_key(key) {
             self.make_room();
         }
