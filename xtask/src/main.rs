@@ -7,6 +7,7 @@ mod cargo;
 mod demo;
 mod engine;
 mod fuzz;
+mod servers;
 mod setup;
 mod supervise;
 mod test;
@@ -55,6 +56,8 @@ enum Task {
         /// One target alone: the name of a folder in tests/fuzz/seeds.
         target: Option<String>,
     },
+    /// Run the tests of every real model server, also of those whose images take minutes to make.
+    Servers,
     /// Run every check and test, those with real containers included.
     Test,
 }
@@ -85,6 +88,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::DemoStory => demo::story()?,
         Task::Bench { bench } => bench::bench(bench)?,
         Task::Fuzz { seconds, target } => fuzz::fuzz(target.as_deref(), seconds)?,
+        Task::Servers => return servers::servers(),
         Task::Test => return test::test(),
     }
     Ok(ExitCode::SUCCESS)
