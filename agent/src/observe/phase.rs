@@ -7,10 +7,11 @@
 //! Steps may be left out: a server that is never asked goes from load to serve, one without model files never loads.
 //!
 //! Warm-up and reload are when a server does what it otherwise does not, so an intruder may want to be in them. Warm-up
-//! is had once a life and for at most [`WARM_UP_NS`]; once more where the first model file is read after the first
-//! connection. A reload begins when a program that loaded models before reads
-//! one again, which an intruder inside that program can bring about; but its time is taken from a credit that a fifth of
-//! the time passed refills, and what it excuses is only what the workload is known to do when it loads.
+//! is had once a life and for at most [`WARM_UP_NS`]; where the first model file is read only after the first connection,
+//! a load of the same length at most comes between, and warm-up once more. A reload begins when a program that loaded
+//! models before reads one again, which an intruder inside that program can bring about; but its time is taken from a
+//! credit that a fifth of the time passed refills, and what it excuses is only what the workload is known to do when it
+//! loads. A shutdown counts as serving until the main process ends: nothing seen before tells the two apart.
 
 use std::collections::BTreeSet;
 
@@ -68,6 +69,9 @@ pub struct PhaseTracker {
     /// When the phase began.
     since: Moment,
     listening: bool,
+    /// A connection or request came.
+    #[serde(default)]
+    asked: bool,
     /// The last sign of starting, loading or settling: birth, a program start, code mapped, a model file read.
     busy: Moment,
     /// Requests since warm-up began.
@@ -87,6 +91,7 @@ impl PhaseTracker {
             phase: Phase::Start,
             since: at,
             listening: false,
+            asked: false,
             busy: at,
             requests: 0,
             loaders: BTreeSet::new(),
@@ -168,10 +173,13 @@ impl PhaseTracker {
         match self.phase {
             Phase::Start | Phase::Load => {
                 let patience = if self.listening { QUIET } else { SETTLE };
+                // A load that began after the first connection is bounded as warm-up is.
+                let most = if self.asked { WARM_UP_NS } else { START_NS };
                 if asked {
+                    self.asked = true;
                     self.requests = requests;
                     self.enter(Phase::WarmUp, end);
-                } else if end.since(self.busy) >= patience || lasted >= START_NS {
+                } else if end.since(self.busy) >= patience || lasted >= most {
                     self.enter(Phase::Serve, end);
                 }
             }

@@ -56,6 +56,21 @@ fn a_connection_before_the_first_model_is_read_is_no_warm_up() {
 }
 
 #[test]
+fn a_load_after_the_first_connection_is_as_short_as_warm_up() {
+    let mut tracker = PhaseTracker::born(seconds(0));
+    tracker.listens();
+    tracker.window(seconds(5), 0, true);
+    for second in (10..130).step_by(5) {
+        tracker.model_read(seconds(second), SERVER);
+        tracker.window(seconds(second), 0, false);
+        assert_eq!(tracker.phase(), Phase::Load, "{second}");
+    }
+    tracker.model_read(seconds(130), SERVER);
+    tracker.window(seconds(130), 0, false);
+    assert_eq!(tracker.phase(), Phase::Serve);
+}
+
+#[test]
 fn listening_in_quiet_is_serving() {
     let mut tracker = PhaseTracker::born(seconds(0));
     tracker.listens();
