@@ -29,6 +29,9 @@ const ENOUGH_REPLICAS: usize = 3;
 /// How fast large excesses become rare, before anything is known of it: one in e for each so many nats more.
 const PRIOR_SCALE: f64 = 0.5;
 
+/// Nats of rarity that are read off that tail at most, one in a thousand: farther out nobody knows its shape.
+const MOST_EXTRAPOLATED: f64 = 7.0;
+
 /// How many observed excesses that prior weighs as much as.
 const PRIOR_WEIGHT: f64 = 5.0;
 
@@ -147,7 +150,7 @@ impl CallModel {
     #[must_use]
     pub fn false_per_window(&self, nats: f64, learned: u64) -> f64 {
         let windows = self.windows.max(learned) as f64;
-        let beyond = ((self.largest - nats) / self.scale).clamp(-700.0, 0.0);
+        let beyond = ((self.largest - nats) / self.scale).clamp(-MOST_EXTRAPOLATED, 0.0);
         beyond.exp() / (windows + 1.0)
     }
 

@@ -132,11 +132,9 @@ impl CallLayer {
     }
 }
 
-/// Without the calls whose first use is a fact of its own, of which another layer tells.
+/// Without the calls never made before: their first use is a fact, of which the layer of novelties tells.
 fn telling(model: &CallModel, mut verdict: CallVerdict) -> CallVerdict {
-    verdict.excesses.retain(|excess| {
-        model.knows(excess.call) || syscall::is_common_runtime(&syscall::name(excess.call))
-    });
+    verdict.excesses.retain(|excess| model.knows(excess.call));
     verdict
 }
 
@@ -149,11 +147,8 @@ fn claim(
     learned: u64,
 ) -> Claim {
     let sentence = |excess: &CallExcess| {
-        let name = syscall::name(excess.call);
-        match excess.most {
-            0.0 => format!("{name} {} times, never before", excess.calls),
-            most => format!("{name} {} times, {most:.0} at most before", excess.calls),
-        }
+        let (name, calls, most) = (syscall::name(excess.call), excess.calls, excess.most);
+        format!("{name} {calls} times, {most:.0} at most before")
     };
     let named: Vec<_> = verdict.excesses.iter().take(NAMED).collect();
     let sentences: Vec<_> = named.iter().map(|excess| sentence(excess)).collect();

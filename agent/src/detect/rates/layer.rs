@@ -236,3 +236,6 @@ fn claim(
         ..Claim::about_window(Method::Rates, Class::Resource, report.end, phase)
     }
 }
+
+#[cfg(test)]
+mod tests;
