@@ -3,6 +3,7 @@
 //! Everything here merges: joining the baselines of several agents or replicas is commutative, associative and
 //! idempotent, so any order of merging gives the same bytes and nothing is counted twice.
 
+pub mod adoption;
 pub mod arrivals;
 pub mod calls;
 pub mod decision;

@@ -9,6 +9,7 @@ pub mod claim;
 pub mod corroboration;
 pub mod danger;
 pub mod detector;
+pub mod drift;
 pub mod evidence;
 pub mod finding;
 pub mod gamma;

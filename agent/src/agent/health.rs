@@ -133,7 +133,15 @@ impl Health {
     pub fn status(&self, pipeline: &Pipeline) -> Status {
         let losses = pipeline.parts.probe.losses();
         let (evidence, evidence_forgotten) = pipeline.parts.reporter.evidence();
+        let stuck = pipeline.stuck();
+        self.metrics.degraded("learning", !stuck.is_empty());
+        let stuck = stuck.into_iter().map(|reason| Degraded {
+            what: "learning".to_owned(),
+            reason,
+        });
+        let degraded = self.status.degraded.iter().cloned().chain(stuck);
         Status {
+            degraded: degraded.collect(),
             updated_ms: clock::wall_ms(),
             events: pipeline
                 .events

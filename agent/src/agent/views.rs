@@ -1,6 +1,6 @@
 //! The pipeline's state as the API shows it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use picket_ebpf::file_class;
 
@@ -9,6 +9,7 @@ use super::pipeline::Pipeline;
 use super::watched::Watched;
 use crate::baseline::decision::Decision;
 use crate::baseline::facts::{Seen, fact_id};
+use crate::baseline::key::Key;
 use crate::baseline::learning::{FamilyState, State as LearningState};
 use crate::baseline::model::Baseline;
 use crate::engine::Store as _;
@@ -100,6 +101,28 @@ impl Pipeline {
         }
     }
 
+    /// Baselines in use whose learning does not end by itself, each with the reason and what to do.
+    pub(super) fn stuck(&self) -> Vec<String> {
+        let now_s = self.parts.engine.seconds(clock::now());
+        let used: BTreeSet<&Key> = self.watched.values().map(|watched| &watched.key).collect();
+        let baselines = used
+            .into_iter()
+            .filter_map(|key| self.parts.engine.baselines().get(key));
+        baselines
+            .filter_map(|baseline| {
+                let family = baseline.stuck(self.parts.learning, now_s)?;
+                let id = baseline.id();
+                Some(format!(
+                    "baseline {id} of {}/{} does not end learning: {}: {}; look at `picket baseline show {id}`, then end it with `picket baseline freeze {id}` or allow in the configuration what changes all the time (`allow`)",
+                    baseline.key.namespace,
+                    baseline.key.workload,
+                    family.family.name(),
+                    family.reason
+                ))
+            })
+            .collect()
+    }
+
     /// Every baseline with its facts.
     pub(super) fn baseline_views(&self) -> Vec<BaselineView> {
         let now_s = self.parts.engine.seconds(clock::now());
@@ -142,10 +165,19 @@ impl Pipeline {
                 .as_ref()
                 .filter(|freezing| freezing.frozen)
                 .map(|freezing| decision_view(&freezing.decision)),
+            predecessor: baseline
+                .predecessor
+                .as_ref()
+                .map(|it| it.id.clone())
+                .unwrap_or_default(),
             reset: baseline.reset.as_ref().map(decision_view),
             families: families.collect(),
             facts: Vec::new(),
             pending: Vec::new(),
+            inherited: baseline
+                .inherited()
+                .map(|(phase, fact, seen)| fact_view(phase, fact, seen))
+                .collect(),
         };
         for (phase, learned) in &baseline.phases {
             for family in learned.families.values() {

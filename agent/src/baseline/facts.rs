@@ -14,6 +14,12 @@ const REPLICAS_PER_FACT: usize = 8;
 /// Names remembered behind one wildcard; more only show again that they change.
 const NAMES_PER_FACT: usize = 8;
 
+/// Length of the periods that tell a burst from what comes back, seconds.
+pub const PERIOD_S: i64 = 6 * 3600;
+
+/// Periods remembered of a fact that waits for approval; more only show again that it comes back.
+const PERIODS_PER_FACT: usize = 16;
+
 /// How often and when a fact was seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
@@ -29,6 +35,9 @@ pub struct Seen {
     /// When a finding about it was last reported, Unix seconds; only for facts that wait for approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reported_s: Option<i64>,
+    /// Periods of [`PERIOD_S`] since 1970 in which it was seen, the first 16; only for facts that wait for approval.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub periods: BTreeSet<i64>,
     /// What makes it dangerous, in a word, where it was learned all the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub danger: Option<String>,
@@ -70,6 +79,13 @@ impl Seen {
         }
     }
 
+    fn period(&mut self, period: i64) {
+        self.periods.insert(period);
+        while self.periods.len() > PERIODS_PER_FACT {
+            self.periods.pop_last();
+        }
+    }
+
     fn merge(&mut self, other: &Self) {
         for (replica, count) in &other.replicas {
             let mine = self.replicas.entry(*replica).or_default();
@@ -77,6 +93,7 @@ impl Seen {
         }
         truncate(&mut self.replicas, REPLICAS_PER_FACT);
         other.names.iter().for_each(|name| self.name(*name));
+        other.periods.iter().for_each(|period| self.period(*period));
         self.first_s = self.first_s.min(other.first_s);
         self.last_s = self.last_s.max(other.last_s);
         self.reported_s = self.reported_s.max(other.reported_s);
@@ -144,6 +161,13 @@ impl FactSet {
     pub(super) fn set_name(&mut self, fact: &Fact, name: u64) {
         if let Some(seen) = self.facts.get_mut(fact) {
             seen.name(name);
+        }
+    }
+
+    /// Notes in which period a held fact was seen.
+    pub(super) fn set_period(&mut self, fact: &Fact, now_s: i64) {
+        if let Some(seen) = self.facts.get_mut(fact) {
+            seen.period(now_s.div_euclid(PERIOD_S));
         }
     }
 

@@ -190,6 +190,21 @@ impl Baseline {
         all
     }
 
+    /// The first deciding family whose learning does not end by itself, while the baseline learns.
+    #[must_use]
+    pub fn stuck(&self, settings: LearningSettings, now_s: i64) -> Option<FamilyProgress> {
+        if self.state() != State::Learning {
+            return None;
+        }
+        let deciding = |it: &FamilyProgress| {
+            it.phase == Phase::Serve
+                && DECIDING.contains(&it.family)
+                && it.state == FamilyState::Stuck
+        };
+        let progress = self.progress(settings, now_s);
+        progress.into_iter().find(deciding)
+    }
+
     fn lack(
         &self,
         phase: Phase,

@@ -357,6 +357,7 @@ impl Baseline {
         let pending = &mut here.families.entry(fact.family).or_default().pending;
         let before = pending.get(fact).cloned();
         pending.learn(fact, PENDING, replica, now_s);
+        pending.set_period(fact, now_s);
         before
     }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::facts::Seen;
 use super::model::{Baseline, FamilyBaseline};
 use super::neighbours::{excuses, judge_of};
 use super::support::name_of;
@@ -97,14 +98,14 @@ impl Baseline {
     }
 
     /// Inherited facts that still count and that the new image has not shown by itself.
-    pub fn inherited(&self) -> impl Iterator<Item = (Phase, &Fact)> {
+    pub fn inherited(&self) -> impl Iterator<Item = (Phase, &Fact, &Seen)> {
         let counting = self
             .families()
             .filter(|(phase, _)| self.inheritance_counts(*phase));
         counting.flat_map(|(phase, family)| {
-            let unseen = family.inherited.iter().map(|(fact, _)| fact);
-            let unseen = unseen.filter(move |fact| family.facts.get(fact).is_none());
-            unseen.map(move |fact| (phase, fact))
+            let unseen = family.inherited.iter();
+            let unseen = unseen.filter(move |(fact, _)| family.facts.get(fact).is_none());
+            unseen.map(move |(fact, seen)| (phase, fact, seen))
         })
     }
 
@@ -117,6 +118,13 @@ impl Baseline {
             *counts.entry(fact.family).or_default() += 1;
         }
         counts.into_iter().collect()
+    }
+
+    /// Notes that the difference from the predecessor is told; false when it was before.
+    pub fn tell_drift(&mut self, now_s: i64) -> bool {
+        let first = self.drift_told_s.is_none();
+        self.drift_told_s.get_or_insert(now_s);
+        first
     }
 
     fn inheritance_counts(&self, phase: Phase) -> bool {

@@ -14,7 +14,7 @@ use super::rates::layer::RateLayer;
 use super::sequence::layer::SequenceLayer;
 use super::signals::Signals;
 use super::verdict::Verdict;
-use super::{loss, never_learn, novelty};
+use super::{drift, loss, never_learn, novelty};
 use crate::baseline::exposure::Share;
 use crate::baseline::facts::Learned;
 use crate::baseline::hash::hash64;
@@ -102,7 +102,11 @@ impl Detector {
         let judged = baseline.judges(phase, fact.family)
             || is_drift_to_judge(baseline, phase, fact.family, category, known);
         if !judged {
-            let news = match baseline.learn_sighting(sighting, replica, now_s) {
+            let learned = baseline.learn_sighting(sighting, replica, now_s);
+            if let Some(danger) = category.and_then(Category::suspect) {
+                baseline.set_danger(phase, fact, danger);
+            }
+            let news = match learned {
                 Learned::Again => return Outcome::default(),
                 Learned::New => News::Learned,
                 Learned::Refused => News::Refused,
@@ -117,6 +121,8 @@ impl Detector {
             return outcome.news(news);
         }
         let elsewhere = match known {
+            // What one container of many did while they learned, and should not have.
+            Knowledge::Here if baseline.is_quarantined(phase, fact) => None,
             Knowledge::Here | Knowledge::Inherited => {
                 baseline.learn_sighting(sighting, replica, now_s);
                 return Outcome::default();
@@ -155,6 +161,9 @@ impl Detector {
     ) -> Outcome {
         let (phase, fact) = (sighting.phase, &sighting.fact);
         let before = baseline.set_pending(phase, fact, at.replica, at.now_s);
+        if !category.takes_over() && baseline.adopt(phase, fact) {
+            return Outcome::default().news(News::Learned);
+        }
         let news = match &before {
             Some(_) => News::Pending,
             None => News::New,
@@ -221,6 +230,9 @@ impl Detector {
         claims.extend(self.sequences.window(baseline, at, report));
         outcomes.extend(self.verdict(cgroup).judge_all(baseline, at, claims));
         baseline.mature(self.settings.learning, now_s);
+        if let Some(drift) = drift::claim(baseline, report.end, now_s) {
+            outcomes.push(self.judge(baseline, at, drift, false));
+        }
         outcomes
     }
 

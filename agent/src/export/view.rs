@@ -203,6 +203,9 @@ pub struct BaselineView {
     /// The decision that ended its learning; absent while it may learn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frozen: Option<DecisionView>,
+    /// Id of the baseline of the image before; empty where none was known.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub predecessor: String,
     /// The last reset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reset: Option<DecisionView>,
@@ -214,6 +217,9 @@ pub struct BaselineView {
     /// What was seen after learning ended and waits for approval.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pending: Vec<FactView>,
+    /// What the image before did and this one has not shown by itself, as long as that counts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inherited: Vec<FactView>,
 }
 
 impl BaselineView {
@@ -223,6 +229,7 @@ impl BaselineView {
         Self {
             facts: Vec::new(),
             pending: Vec::new(),
+            inherited: Vec::new(),
             ..self.clone()
         }
     }

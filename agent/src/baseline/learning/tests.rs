@@ -63,6 +63,10 @@ fn time_without_requests_is_no_evidence() {
     let endpoint = endpoint.unwrap();
     assert_eq!(endpoint.reason, "observed 0 of 50 requests");
     assert_eq!(endpoint.state, FamilyState::Stuck);
+    let stuck = base.stuck(SHORT, 0).unwrap();
+    assert!(stuck.reason.contains("request"), "{}", stuck.reason);
+    base.set_frozen(true, Decision::default());
+    assert_eq!(base.stuck(SHORT, 0), None);
 }
 
 #[test]

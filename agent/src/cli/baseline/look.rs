@@ -119,6 +119,11 @@ fn shown(baseline: &BaselineView) -> String {
         &facts(suspect),
     );
     append(&mut text, "waits for approval", &facts(&baseline.pending));
+    append(
+        &mut text,
+        "known from the image before, not seen of this one yet",
+        &facts(&baseline.inherited),
+    );
     text
 }
 
