@@ -200,7 +200,7 @@ pub fn evaluate(directory: &Path) -> Result<Report, AdfaError> {
 /// The directory that holds the three: the one named, or the only one within it that does.
 fn root(directory: &Path) -> Result<PathBuf, AdfaError> {
     let holds = |place: &Path| place.join(TRAINING).is_dir();
-    if !holds(directory) {
+    if directory.is_dir() && !holds(directory) {
         let within = entries(directory)?;
         if let Some(place) = within.into_iter().find(|place| holds(place)) {
             return root(&place);
@@ -231,13 +231,17 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>, AdfaError> {
     Ok(paths)
 }
 
-/// The text files in a directory and those below it, by path.
+/// The text files in a directory and those below it, by path. Hidden ones are what some archivers add.
 fn files_in(directory: &Path) -> Result<Vec<PathBuf>, AdfaError> {
     let mut files = Vec::new();
     for path in entries(directory)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with('.') {
+            continue;
+        }
         if path.is_dir() {
             files.extend(files_in(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "txt") {
+        } else if name.ends_with(".txt") {
             files.push(path);
         }
     }

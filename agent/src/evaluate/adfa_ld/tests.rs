@@ -48,6 +48,8 @@ fn set(root: &Path) {
 fn attacks_of_other_order_are_found_and_ordinary_ones_not() {
     let dir = tempfile::tempdir().unwrap();
     set(dir.path());
+    let hidden = dir.path().join(TRAINING).join("._UTD-0001.txt");
+    fs::write(hidden, "no trace").unwrap();
     let report = evaluate(dir.path()).unwrap();
     assert_eq!(
         report.traces,
@@ -92,6 +94,9 @@ fn what_is_missing_or_wrong_is_named() {
     let error = |place: &Path| evaluate(place).unwrap_err().to_string();
     assert!(error(dir.path()).contains("has no directory Training_Data_Master"));
     assert!(error(&dir.path().join("gone")).contains("gone"));
+    let archive = dir.path().join("adfa-ld.tar.gz");
+    fs::write(&archive, "").unwrap();
+    assert!(error(&archive).contains("unpacked first"));
     set(dir.path());
     fs::remove_dir_all(dir.path().join(VALIDATION)).unwrap();
     assert!(error(dir.path()).contains("has no directory Validation_Data_Master"));
