@@ -300,8 +300,12 @@ fn finding_is_explained(camp: &mut Camp) -> Result<()> {
         json["finding"]["techniques"][0]["version"] == "19",
         "{json:#}"
     );
-    let incident = json["incident"]["id"].as_str().context("its incident")?;
-    let json: Value = serde_json::from_slice(&explain(&[incident, "-o", "json"])?.stdout)?;
+    // Findings are shown at once, incidents with the next window.
+    let incident = wait::until("its incident", Duration::from_secs(10), || {
+        let json: Value = serde_json::from_slice(&explain(&[id, "-o", "json"])?.stdout)?;
+        Ok(json["incident"]["id"].as_str().map(str::to_owned))
+    })?;
+    let json: Value = serde_json::from_slice(&explain(&[&incident, "-o", "json"])?.stdout)?;
     ensure!(json["type"] == "incident", "{json:#}");
     let unknown = explain(&["zzzz"])?;
     ensure!(unknown.status.code() == Some(1), "{unknown:?}");
