@@ -4,6 +4,7 @@
     reason = "indexing JSON yields null, not a panic"
 )]
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -17,7 +18,6 @@ use picket_tests::peer::Peer;
 use picket_tests::suite::{Fixture, Suite};
 use picket_tests::wait;
 use serde_json::Value;
-use std::net::SocketAddr;
 
 const LEARNING_LIMIT: Duration = Duration::from_secs(180);
 const FINDING_LIMIT: Duration = Duration::from_secs(240);
@@ -50,7 +50,7 @@ def beacon():
         time.sleep(6)
 
 def secret():
-    open("/etc/shadow").read()
+    open(KEY).read()
     send("STRANGER", 100)
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -75,6 +75,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+KEY = "/tmp/id_rsa"
+with open(KEY, "w") as key:
+    key.write("a key")
 threading.Thread(target=telemetry, daemon=True).start()
 http.server.ThreadingHTTPServer(("", 8000), Handler).serve_forever()
 "#;

@@ -42,9 +42,7 @@ const ODD: f64 = 8.0;
 /// Windows with requests that make a usual size.
 const ENOUGH: u32 = 20;
 
-/// How often ordinary workloads take up a new dangerous order, before anything is known: a prior of half a time in a
-/// month.
-const PRIOR_EVENTS: f64 = 0.5;
+/// How many months of learning the prior is worth.
 const PRIOR_MONTHS: f64 = 1.0;
 
 const SECONDS_PER_MONTH: f64 = 30.0 * 86_400.0;
@@ -266,7 +264,8 @@ fn step(sighting: &Sighting) -> Option<Step> {
     let serves = matches!(sighting.phase, Phase::WarmUp | Phase::Serve | Phase::Reload);
     Some(match sighting.fact.family {
         Family::FileRead if marks.secret_file => Step::SecretRead,
-        Family::FileRead if marks.model_file && serves => Step::ModelRead,
+        // A worker that was just started reads the model for itself.
+        Family::FileRead if marks.model_file && serves && !is_young(sighting) => Step::ModelRead,
         Family::FileWrite | Family::FileChange if marks.model_file => Step::ModelWrite,
         Family::FileWrite => Step::Write,
         Family::Executable => Step::Exec,
@@ -275,6 +274,12 @@ fn step(sighting: &Sighting) -> Option<Step> {
         Family::DnsName => Step::Dns,
         _ => return None,
     })
+}
+
+/// Whether the process was started a short while ago.
+fn is_young(sighting: &Sighting) -> bool {
+    let started = sighting.process.started;
+    started.is_some_and(|started| sighting.at.since(started) <= WITHIN_NS)
 }
 
 /// The process and its ancestors; empty when no process is known.
@@ -325,7 +330,8 @@ fn claim(baseline: &Baseline, pair: &Pair, noticed: &Noticed, identity: u64) -> 
     let (all, once) = here.orders.alike(pair);
     let seconds = here.exposure.totals().seconds;
     let months = seconds as f64 / SECONDS_PER_MONTH;
-    let per_month = (PRIOR_EVENTS + once as f64) / (PRIOR_MONTHS + months);
+    let prior = danger::prior_per_month(pair.before, pair.after);
+    let per_month = (prior * PRIOR_MONTHS + once as f64) / (PRIOR_MONTHS + months);
     let first = match &noticed.before {
         Some(taken) => format!("{} ({})", danger::words(pair.before), quoted(&taken.raw)),
         None => danger::words(pair.before).to_owned(),
@@ -337,7 +343,7 @@ fn claim(baseline: &Baseline, pair: &Pair, noticed: &Noticed, identity: u64) -> 
         false_per_month: (
             per_month,
             format!(
-                "{} of this kind seen once in {} of learning, and a prior of one new in two months",
+                "{} of this kind seen once in {} of learning, and a prior of {prior} new ones a month",
                 counted(once, "order"),
                 duration(seconds)
             ),

@@ -1,6 +1,7 @@
-//! The layer of time: contacts at regular pauses, activity that nobody asked for, bursts.
+//! The layer of time: contacts at regular pauses, activity that nobody asked for, bursts, slow drift.
 
 mod beacon;
+mod drift;
 mod habits;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ pub struct Watch {
     serves: bool,
     beacons: beacon::Beacons,
     habits: habits::Habits,
+    drifts: drift::Drifts,
 }
 
 impl Watch {
@@ -41,6 +43,7 @@ impl Watch {
         let here = baseline.phases.entry(Phase::Serve).or_default();
         let mut claims = self.beacons.window(&mut here.rhythms, &frame, report);
         claims.extend(self.habits.window(&mut here.levels, frame, report));
+        claims.extend(self.drifts.window(&frame, report));
         claims
     }
 }

@@ -88,6 +88,15 @@ pub(super) const fn of(before: Step, after: Step) -> Option<&'static Profile> {
     })
 }
 
+/// How often a month ordinary workloads take up such an order, before anything is known: half a time, and once a week
+/// where it is how models are updated and reloaded.
+pub(super) const fn prior_per_month(before: Step, after: Step) -> f64 {
+    match (before, after) {
+        (Step::Download | Step::Ingest, Step::ModelWrite) | (_, Step::ModelRead) => 4.0,
+        _ => 0.5,
+    }
+}
+
 /// A step's name in features and identities.
 pub(super) const fn name(step: Step) -> &'static str {
     match step {
