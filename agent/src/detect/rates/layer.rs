@@ -175,7 +175,11 @@ impl Gathered {
             false => 1.0,
         };
         self.level.add(by_learned, ceiling);
-        let by_both = by_past.map_or(1.0, |p| p.max(verdict.p));
+        // A rarer regime that was learned is rare for as long as it lasts, but not beyond what was learned.
+        let by_both = match by_past {
+            Some(p) if !verdict.is_ordinary() => p.max(verdict.p),
+            _ => 1.0,
+        };
         self.news.add(by_both, ceiling);
         self.level.nats().max(self.news.nats())
     }
