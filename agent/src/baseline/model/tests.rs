@@ -101,6 +101,8 @@ enum Step {
     Approve(i64),
     Freeze(bool, i64),
     Reset(i64),
+    Inherit(u8, i64),
+    TellDrift(i64),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -115,6 +117,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let approve = (0_i64..100).prop_map(Step::Approve);
     let freeze = (any::<bool>(), 0_i64..100).prop_map(|(on, s)| Step::Freeze(on, s));
     let reset = (0_i64..100).prop_map(Step::Reset);
+    let inherit = (0_u8..9, 0_i64..100).prop_map(|(v, s)| Step::Inherit(v, s));
+    let told = (0_i64..100).prop_map(Step::TellDrift);
     let window = (phase.clone(), 0_u8..5, 0_u64..9000, 0_i64..100)
         .prop_map(|(p, r, ms, s)| Step::Window(p, r, ms, s));
     let row =
@@ -122,7 +126,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(
         prop_oneof![
             40 => learn, 10 => pending, 20 => window, 20 => row,
-            5 => danger, 2 => approve, 1 => freeze, 1 => reset,
+            5 => danger, 2 => approve, 1 => freeze, 1 => reset, 1 => inherit, 1 => told,
         ],
         0..120,
     )
@@ -146,6 +150,20 @@ fn built(steps: Vec<Step>) -> Baseline {
                 base.approve(&Approved::AllPending, &word).unwrap();
             }
             Step::Freeze(on, s) => base.set_frozen(on, Decision::new(s, "ops", "")),
+            Step::Inherit(v, s) => {
+                let mut before = Baseline::new(key(), s);
+                before.key.image_digest = v.to_string();
+                before.learn(
+                    Phase::Serve,
+                    &fact(Family::Endpoint, &v.to_string()),
+                    "0",
+                    s,
+                );
+                base.inherit(&before, s);
+            }
+            Step::TellDrift(s) => {
+                base.tell_drift(s);
+            }
             Step::Reset(s) => base = base.reset(Decision::new(s, "ops", "")),
             Step::Window(p, r, ms, s) => {
                 let share = Share {
