@@ -181,7 +181,8 @@ impl Observer {
         if counters.lost_events > 0 {
             self.processes.note_loss();
         }
-        let served = counters.requests > 0 || counters.accepted > 0;
+        let served =
+            (counters.requests > 0 || counters.accepted > 0) && !counters.asked_by_itself();
         let before = self.phase.phase();
         self.phase.window(window.end, counters.requests, served);
         self.epoch += u64::from(self.phase.phase() != before);

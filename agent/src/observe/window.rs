@@ -135,6 +135,15 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Whether all clients were the container's own processes, over loopback: Triton's Python side asks its server so
+    /// whether it is ready yet. A container of whose clients nothing is known was asked by others.
+    #[must_use]
+    pub fn asked_by_itself(&self) -> bool {
+        let mut clients = self.peers.iter().filter(|peer| peer.served).peekable();
+        let own = |client: &PeerTraffic| client.peer.ip().to_canonical().is_loopback();
+        clients.peek().is_some() && clients.all(own)
+    }
+
     /// Takes what was counted in system calls for a sample: `observed_ns` of a window of `length_ns`.
     pub fn scale_calls(&mut self, observed_ns: u64, length_ns: u64) {
         let observed_ns = observed_ns.min(length_ns);
@@ -207,7 +216,37 @@ pub struct WindowReport {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used, reason = "tests")]
+
     use super::*;
+
+    #[test]
+    fn who_asks_itself_over_loopback_was_not_asked_by_others() {
+        let peer = |served, peer: &str| PeerTraffic {
+            served,
+            protocol: Protocol::Tcp,
+            peer: peer.parse().expect("an address"),
+            rx_bytes: 1,
+            tx_bytes: 1,
+            rx_packets: 1,
+            tx_packets: 1,
+        };
+        let asked_by_itself = |peers: &[PeerTraffic]| {
+            let peers = peers.to_vec();
+            Counters {
+                peers,
+                ..Counters::default()
+            }
+            .asked_by_itself()
+        };
+        let own = peer(true, "127.0.0.1:8000");
+        let mapped = peer(true, "[::ffff:127.0.0.1]:8000");
+        let client = peer(true, "172.18.0.1:8000");
+        assert!(asked_by_itself(&[own.clone(), mapped]));
+        assert!(!asked_by_itself(&[own, client]));
+        assert!(!asked_by_itself(&[peer(false, "127.0.0.1:9000")]));
+        assert!(!asked_by_itself(&[]));
+    }
 
     #[test]
     fn calls_of_a_sample_are_scaled_to_the_whole_window() {
