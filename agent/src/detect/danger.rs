@@ -17,6 +17,8 @@ pub enum Category {
     Shell,
     /// A program in a scratch place, or one that did not come with the image, was started.
     Dropped,
+    /// The container was started with another command.
+    Entrypoint,
     /// Any other program was started.
     Executable,
     /// A remote peer was contacted.
@@ -88,6 +90,15 @@ pub struct Profile {
     pub next_step: &'static str,
 }
 
+/// Whether it is the container's first program, which came with the image. Inside the container nobody can bring that
+/// about: what runs there has ancestors.
+fn is_entrypoint(sighting: &Sighting) -> bool {
+    let marks = &sighting.marks;
+    sighting.fact.value.ends_with(" <- entrypoint")
+        && sighting.ancestry.is_empty()
+        && !(marks.scratch || marks.not_from_image)
+}
+
 /// The category of a sighting; `None` when its novelty alone is never worth a finding.
 ///
 /// `is_common_syscall` says by name which system calls belong to every program's life.
@@ -95,6 +106,7 @@ pub struct Profile {
 pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> Option<Category> {
     let marks = &sighting.marks;
     Some(match sighting.fact.family {
+        Family::Executable if is_entrypoint(sighting) => Category::Entrypoint,
         Family::Executable if marks.shell => Category::Shell,
         Family::Executable if marks.scratch || marks.not_from_image => Category::Dropped,
         Family::Executable => Category::Executable,
@@ -241,6 +253,7 @@ impl Category {
         match self {
             Self::Shell => &profiles::SHELL,
             Self::Dropped => &profiles::DROPPED,
+            Self::Entrypoint => &profiles::ENTRYPOINT,
             Self::Executable => &profiles::EXECUTABLE,
             Self::Endpoint => &profiles::ENDPOINT,
             Self::Loopback => &profiles::LOOPBACK,
@@ -351,11 +364,28 @@ mod tests {
     }
 
     #[test]
+    fn another_command_of_the_container_is_no_program_that_its_server_starts() {
+        let started = |value: &str| sighting(Family::Executable, Origin::Server, value);
+        let category = |sighting: &Sighting| categorise(sighting, |_| false);
+        let entrypoint = started("/usr/bin/dash start.sh <- entrypoint");
+        assert_eq!(category(&entrypoint), Some(Category::Entrypoint));
+        let child = started("/usr/bin/git <- /usr/bin/dash");
+        assert_eq!(category(&child), Some(Category::Executable));
+        let mut named_so = started("/usr/bin/git <- /srv/x <- entrypoint");
+        named_so.ancestry = vec![named_so.process.clone()];
+        assert_eq!(category(&named_so), Some(Category::Executable));
+        let mut dropped = entrypoint;
+        dropped.marks.scratch = true;
+        assert_eq!(category(&dropped), Some(Category::Dropped));
+    }
+
+    #[test]
     fn small_matters_stay_low_however_surprising() {
         for category in [
             Category::FileWrite,
             Category::FileChange,
             Category::ScratchWrite,
+            Category::Entrypoint,
             Category::IoUring,
             Category::Loopback,
             Category::OwnSocket,

@@ -67,6 +67,7 @@ pub fn novelty_title(category: Category, sighting: &Sighting) -> String {
     let is_change = sighting.fact.family == Family::FileChange;
     match category {
         Category::Shell => format!("{} started a shell: {raw}", starter(sighting)),
+        Category::Entrypoint => format!("the container was started with a new command: {raw}"),
         Category::Executable => format!(
             "{} started a program that is new here: {raw}",
             starter(sighting)

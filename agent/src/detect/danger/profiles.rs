@@ -21,6 +21,14 @@ pub(super) const DROPPED: Profile = Profile {
     next_step: "Copy the file before it is removed, find the process that wrote it, and look at its connections.",
 };
 
+pub(super) const ENTRYPOINT: Profile = Profile {
+    class: Class::Process,
+    danger: 1.9,
+    why: "the container's own command is set by who deploys it, not from inside",
+    techniques: &[],
+    next_step: "Check whether a release or a change of the deployment explains the new command.",
+};
+
 pub(super) const EXECUTABLE: Profile = Profile {
     class: Class::Process,
     danger: 7.7,
