@@ -54,9 +54,8 @@ impl Make {
     /// Why this run does not test it.
     #[must_use]
     pub fn left_out(self) -> Option<String> {
-        let all = env::var(SERVERS_VARIABLE).is_ok_and(|value| value == "all");
         let slow = matches!(self, Self::MlServer | Self::TorchServe);
-        (slow && !all)
+        (slow && !all_wanted())
             .then(|| "takes minutes to make its image: `cargo xtask servers` runs it".to_owned())
     }
 
@@ -166,6 +165,12 @@ impl Make {
     pub const fn reloads(self) -> bool {
         !self.reloading().is_empty()
     }
+}
+
+/// Whether this run is to test every make, however long that takes.
+#[must_use]
+pub fn all_wanted() -> bool {
+    env::var(SERVERS_VARIABLE).is_ok_and(|value| value == "all")
 }
 
 /// One request of a reload.

@@ -23,7 +23,7 @@ pub fn servers() -> Result<ExitCode> {
     interrupt.check()?;
     let mut tests = cargo(&["test", "--package", "picket-tests", "--no-fail-fast"]);
     tests
-        .args(["--test", "phases"])
+        .args(["--test", "phases", "--test", "normal"])
         .env("AYA_BUILD_SKIP", "1")
         .env(SERVERS_VARIABLE, "all")
         .env(REQUIRED_VARIABLE, "1");
