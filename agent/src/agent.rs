@@ -184,6 +184,7 @@ async fn watch(config: Config, begin: Begin) -> Result<()> {
     let reporter = Reporter::new(health.host(), log, Arc::clone(&metrics), Arc::clone(&api));
     let attention = attention(&probe)?;
     let (resolved_to, mut resolved) = mpsc::unbounded_channel();
+    let (reading, mut read) = mpsc::channel(1);
     let parts = Parts {
         probe,
         hierarchy,
@@ -196,6 +197,7 @@ async fn watch(config: Config, begin: Begin) -> Result<()> {
             host: health.host(),
             settings: judged_by,
             file: None,
+            reading: Some(reading),
         },
         reporter,
         metrics,
@@ -229,6 +231,9 @@ async fn watch(config: Config, begin: Begin) -> Result<()> {
     name_all(&mut pipeline, &mut resolved).await;
     pipeline.tick();
     pipeline.save_baselines(true);
+    pipeline.end_recordings(LOG_PATIENCE);
+    // What is not read by then is missing, and the reader notices.
+    let _ = tokio::time::timeout(LOG_PATIENCE, read.recv()).await;
     pipeline.end(LOG_PATIENCE);
     ended
 }

@@ -354,8 +354,7 @@ impl Pipeline {
     }
 
     /// Gives the findings log its time to finish.
-    pub fn end(mut self, patience: Duration) {
-        self.end_recordings(patience);
+    pub fn end(self, patience: Duration) {
         self.parts.reporter.end(patience);
     }
 

@@ -1,7 +1,10 @@
 //! Recordings of what the core takes: begun by the command line, or with the agent.
 
+use std::convert::Infallible;
 use std::path::Path;
 use std::time::Duration;
+
+use tokio::sync::mpsc;
 
 use super::BUILD;
 use super::pipeline::Pipeline;
@@ -18,6 +21,8 @@ pub struct Recordings {
     pub settings: Settings,
     /// The one that the agent writes itself.
     pub file: Option<RecordingFile>,
+    /// A copy goes to every reader, who holds it to the end.
+    pub reading: Option<mpsc::Sender<Infallible>>,
 }
 
 impl Pipeline {
@@ -41,7 +46,14 @@ impl Pipeline {
         let header = self.recording_header(request.containers.clone());
         let (tap, feed) = Tap::begin(request.containers, &mut self.parts.engine);
         let answer = match self.taps.add(tap) {
-            Ok(()) => Ok(Begun { header, feed }),
+            Ok(()) => match &self.parts.recordings.reading {
+                Some(reading) => Ok(Begun {
+                    header,
+                    feed,
+                    reading: reading.clone(),
+                }),
+                None => return,
+            },
             Err(most) => Err(Refusal { most }),
         };
         // Who asked may have gone; the tap ends itself then.
@@ -60,10 +72,11 @@ impl Pipeline {
         }
     }
 
-    /// Ends every recording in good order.
-    pub(super) fn end_recordings(&mut self, patience: Duration) {
+    /// Ends every recording in good order. Their readers still need a moment.
+    pub fn end_recordings(&mut self, patience: Duration) {
         self.tell_time();
         self.taps.end(self.parts.engine.time());
+        self.parts.recordings.reading = None;
         let file = self.parts.recordings.file.take();
         if file.is_some_and(|file| !file.finish(patience)) {
             tracing::error!("The recording could not be written to its end.");

@@ -1,6 +1,7 @@
 //! A recording of what the agent's core takes, as it takes it: for the Unix socket alone, since a recording holds all
 //! that the containers did.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
+use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::state::ApiState;
@@ -33,6 +35,8 @@ pub struct Begun {
     pub header: Header,
     /// What follows.
     pub feed: Feed,
+    /// Held until all of it was handed to the reader's connection.
+    pub reading: mpsc::Sender<Infallible>,
 }
 
 /// Too many recordings are under way.
@@ -68,7 +72,11 @@ pub(super) async fn stream(
     let asked = state
         .recordings()
         .is_some_and(|recordings| recordings.send(request).is_ok());
-    let Begun { header, feed } = match answered.await {
+    let Begun {
+        header,
+        feed,
+        reading,
+    } = match answered.await {
         Ok(Ok(begun)) if asked => begun,
         Ok(Err(refusal)) => {
             return failure(StatusCode::SERVICE_UNAVAILABLE, &refusal.to_string());
@@ -87,7 +95,11 @@ pub(super) async fn stream(
     let (sender, frames) = mpsc::channel(1);
     tokio::spawn(copy(beginning, feed, sender));
     let content_type = [(header::CONTENT_TYPE, "application/octet-stream")];
-    (content_type, Body::from_stream(ReceiverStream::new(frames))).into_response()
+    let body = ReceiverStream::new(frames).map(move |frame| {
+        let _held = &reading;
+        frame
+    });
+    (content_type, Body::from_stream(body)).into_response()
 }
 
 /// Hands a recording on until it ends or its reader goes away.
