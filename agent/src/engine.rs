@@ -130,6 +130,11 @@ impl<S: Store> Engine<S> {
                 self.members.remove(&cgroup);
                 self.detector.forget(cgroup);
             }
+            Input::Anew { key } => {
+                if let Some(baseline) = self.baselines.get(&key) {
+                    self.detector.derive_anew(&baseline.id());
+                }
+            }
             Input::Elsewhere { findings } => {
                 self.reported = self.reported.saturating_add(findings);
             }

@@ -36,7 +36,7 @@ impl Pipeline {
         let (tap, feed) = Tap::begin(Vec::new(), &mut self.parts.engine);
         self.parts.recordings.file = Some(RecordingFile::start(path, &header, feed)?);
         // The first one always finds room.
-        let _ = self.taps.add(tap);
+        let _ = self.taps.add(tap, self.parts.engine.time());
         Ok(())
     }
 
@@ -45,7 +45,7 @@ impl Pipeline {
         self.tell_time();
         let header = self.recording_header(request.containers.clone());
         let (tap, feed) = Tap::begin(request.containers, &mut self.parts.engine);
-        let answer = match self.taps.add(tap) {
+        let answer = match self.taps.add(tap, self.parts.engine.time()) {
             Ok(()) => match &self.parts.recordings.reading {
                 Some(reading) => Ok(Begun {
                     header,

@@ -53,6 +53,12 @@ pub enum Input {
         /// The container.
         cgroup: CgroupId,
     },
+    /// What was derived from this baseline, such as fitted models, is derived anew from here on: a checkpoint was taken,
+    /// and whoever goes on from that has none of it.
+    Anew {
+        /// The baseline.
+        key: Key,
+    },
     /// So many findings were reported about containers that are not in this stream.
     Elsewhere {
         /// How many.

@@ -129,20 +129,24 @@ impl Tap {
         self.keys.extend(keys.iter().cloned());
     }
 
-    /// Takes note of what the engine is about to take.
-    fn note<S: Store>(&mut self, input: &Input, engine: &mut Engine<S>) {
+    /// Takes note of what the engine is about to take. Returns the baseline of which it has taken a checkpoint for that.
+    fn note<S: Store>(&mut self, input: &Input, engine: &mut Engine<S>) -> Option<Key> {
         let now = engine.time();
+        let mut begun = None;
         let concerns = match input {
-            Input::Time(time) => return self.tick(*time),
+            Input::Time(time) => {
+                self.tick(*time);
+                return None;
+            }
             Input::Baseline(baseline) => self.keys.contains(&baseline.key),
-            Input::Watch(watch) => self.watch(watch, engine),
+            Input::Watch(watch) => self.watch(watch, engine, &mut begun),
             Input::Event(event) => self.cgroups.contains(&event.cgroup),
             Input::Window { cgroup, .. } | Input::Resync { cgroup, .. } => {
                 self.cgroups.contains(cgroup)
             }
             Input::End { cgroup } => self.cgroups.remove(cgroup),
             // These stand in recordings alone.
-            Input::Resume(_) | Input::Elsewhere { .. } => false,
+            Input::Resume(_) | Input::Anew { .. } | Input::Elsewhere { .. } => false,
         };
         if concerns {
             self.write(input, now);
@@ -150,16 +154,30 @@ impl Tap {
                 self.hand_on_or_drop(now);
             }
         }
+        begun
+    }
+
+    /// Another recording has taken a checkpoint of this baseline.
+    fn anew(&mut self, key: &Key, now: Time) {
+        if self.keys.contains(key) {
+            self.write(&Input::Anew { key: key.clone() }, now);
+        }
     }
 
     /// A container comes under watch: whether the recording is about it.
-    fn watch<S: Store>(&mut self, watch: &Watch, engine: &mut Engine<S>) -> bool {
+    fn watch<S: Store>(
+        &mut self,
+        watch: &Watch,
+        engine: &mut Engine<S>,
+        begun: &mut Option<Key>,
+    ) -> bool {
         let known = self.keys.contains(&watch.key);
         if !known && !self.names(&watch.container) {
             return false;
         }
         if !known && self.dropped == 0 {
             self.checkpoint(&BTreeSet::from([watch.key.clone()]), engine);
+            *begun = Some(watch.key.clone());
         }
         self.cgroups.insert(watch.container.cgroup);
         true
@@ -250,11 +268,14 @@ enum EntryRef<'a> {
 pub struct Taps(Vec<Tap>);
 
 impl Taps {
-    /// Adds a recording; gives it back when there are too many.
+    /// Adds a recording that has just begun.
     ///
     /// # Errors
-    /// How many there may be.
-    pub fn add(&mut self, tap: Tap) -> Result<(), usize> {
+    /// When there are too many: how many there may be.
+    pub fn add(&mut self, tap: Tap, now: Time) -> Result<(), usize> {
+        for key in &tap.keys {
+            self.anew(key, now);
+        }
         if self.0.len() >= MAX_TAPS {
             return Err(MAX_TAPS);
         }
@@ -267,13 +288,25 @@ impl Taps {
         if self.0.is_empty() {
             return;
         }
-        for tap in &mut self.0 {
-            tap.note(input, engine);
+        let begun: BTreeSet<Key> = self
+            .0
+            .iter_mut()
+            .filter_map(|tap| tap.note(input, engine))
+            .collect();
+        for key in &begun {
+            self.anew(key, engine.time());
         }
         if let Input::Time(now) = input {
             for over in self.0.extract_if(.., |tap| tap.is_over()) {
                 over.end(*now);
             }
+        }
+    }
+
+    /// A checkpoint was taken of this baseline.
+    fn anew(&mut self, key: &Key, now: Time) {
+        for tap in &mut self.0 {
+            tap.anew(key, now);
         }
     }
 

@@ -35,7 +35,7 @@ impl Recorded {
         let containers = containers.iter().map(|&name| name.to_owned()).collect();
         let (tap, feed) = Tap::begin(containers, &mut engine);
         let mut taps = Taps::default();
-        taps.add(tap).unwrap();
+        taps.add(tap, engine.time()).unwrap();
         Self { engine, taps, feed }
     }
 
@@ -119,6 +119,25 @@ fn a_recording_of_one_container_has_all_that_its_findings_depend_on() {
         };
         assert_eq!(ninth(&replayed), ninth(&found), "from {begins}");
         assert_eq!(ending, IN_ORDER);
+    }
+}
+
+#[test]
+fn a_recording_knows_of_the_checkpoints_of_others() {
+    let inputs = together(life(7, "one", 10), life(8, "other", 25));
+    for second in (5..inputs.len()).step_by(29) {
+        let mut live = Recorded::begin(engine(), &[]);
+        let mut found = Vec::new();
+        let mut others = Vec::new();
+        for (number, input) in inputs.iter().enumerate() {
+            if number == second {
+                let (tap, feed) = Tap::begin(Vec::new(), &mut live.engine);
+                live.taps.add(tap, live.engine.time()).unwrap();
+                others.push(feed);
+            }
+            found.extend(live.take(input));
+        }
+        assert_eq!(replayed(&live.file()), (found, IN_ORDER), "at {second}");
     }
 }
 
