@@ -4,6 +4,11 @@
 //! judged, and counts. Thresholds come from what was learned alone.
 
 pub mod adfa_ld;
+pub mod calibration;
 pub mod interval;
+pub mod material;
 pub mod ncsu;
+pub mod resample;
 pub mod roc;
+pub mod soak;
+pub mod walk;

@@ -1,6 +1,8 @@
 //! `picket evaluate`: one subcommand a public data set.
 
 mod adfa_ld;
+mod calibration;
+mod soak;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,14 +18,18 @@ use crate::evaluate::ncsu::{self, Regime, Report, Rule, Tally};
 #[command(after_help = "Exit codes: 0 evaluated, 1 the data cannot be read, 2 wrong command line")]
 pub(super) enum Evaluate {
     AdfaLd(adfa_ld::AdfaLd),
+    Calibration(calibration::Calibration),
     Ncsu(Ncsu),
+    Soak(soak::Soak),
 }
 
 impl Evaluate {
     pub(super) fn run(&self, global: &Global) -> anyhow::Result<ExitCode> {
         match self {
             Self::AdfaLd(verb) => verb.run(global),
+            Self::Calibration(verb) => verb.run(global),
             Self::Ncsu(verb) => verb.run(global),
+            Self::Soak(verb) => verb.run(global),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! How much news of each kind a container-month of ordinary behaviour is expected to bring: what false novelties there
 //! will be, before they come.
 
+use super::budget::NOVELTY_SHARE;
 use super::danger::{Category, PAGES_FROM, REPORTED_FROM, TAKEOVER_FROM};
 use super::growth::{Expectation, Prior, expect};
 use super::novelty::surprise;
@@ -11,8 +12,20 @@ use crate::observe::fact::{Family, Origin, Phase};
 /// A month, seconds.
 pub const MONTH_S: f64 = 30.0 * 86_400.0;
 
-/// Starts of a container in a month, assumed: one a day. The short phases come once with each.
-pub const PASSES_PER_MONTH: f64 = 30.0;
+/// How much is looked ahead.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ahead {
+    /// Container-seconds of serving.
+    pub seconds: f64,
+    /// Starts of a container: the short phases come once with each.
+    pub passes: f64,
+}
+
+/// A container-month, in which a container is taken to start once a day.
+pub const MONTH: Ahead = Ahead {
+    seconds: MONTH_S,
+    passes: 30.0,
+};
 
 /// Where the assumed rates of a phase that lasts hold: after an hour.
 const REFERENCE_S: f64 = 3600.0;
@@ -86,9 +99,15 @@ pub fn assumed(family: Family) -> &'static [(Option<Category>, f64)] {
     }
 }
 
-/// What is expected of a whole family in a phase, a container-month ahead.
+/// What is expected of a whole family in a phase.
 #[must_use]
-pub fn of_family(baseline: &Baseline, phase: Phase, family: Family, origin: Origin) -> Expectation {
+pub fn of_family(
+    baseline: &Baseline,
+    phase: Phase,
+    family: Family,
+    origin: Origin,
+    ahead: Ahead,
+) -> Expectation {
     let never = PhaseBaseline::default();
     let here = baseline.phases.get(&judge_of(phase)).unwrap_or(&never);
     let per_fold = assumed(family).iter().map(|(_, rate)| rate).sum();
@@ -99,7 +118,7 @@ pub fn of_family(baseline: &Baseline, phase: Phase, family: Family, origin: Orig
             least: 5.0,
         };
         let arrivals = here.arrivals(family, origin);
-        return expect(prior, arrivals.observed, &arrivals.at, MONTH_S);
+        return expect(prior, arrivals.observed, &arrivals.at, ahead.seconds);
     }
     let prior = Prior {
         per_fold,
@@ -107,7 +126,7 @@ pub fn of_family(baseline: &Baseline, phase: Phase, family: Family, origin: Orig
         least: 1.0,
     };
     let arrivals = here.arrivals_by_pass(family, origin);
-    expect(prior, arrivals.observed, &arrivals.at, PASSES_PER_MONTH)
+    expect(prior, arrivals.observed, &arrivals.at, ahead.passes)
 }
 
 /// Which part of a family's news is of a category: as assumed.
@@ -122,7 +141,7 @@ pub fn share(family: Family, category: Category) -> f64 {
     (if own > 0.0 { own } else { least }) / all
 }
 
-/// What is expected of one category: its part of its family's news.
+/// What is expected of one category in a container-month: its part of its family's news.
 #[must_use]
 pub fn of_category(
     baseline: &Baseline,
@@ -131,7 +150,7 @@ pub fn of_category(
     origin: Origin,
     category: Category,
 ) -> Expectation {
-    let Expectation { mean, upper } = of_family(baseline, phase, family, origin);
+    let Expectation { mean, upper } = of_family(baseline, phase, family, origin, MONTH);
     let share = share(family, category);
     Expectation {
         mean: mean * share,
@@ -173,7 +192,7 @@ pub fn prospects(baseline: &Baseline) -> Vec<Prospect> {
             if !is_judge || kinds.iter().all(|(kind, _)| kind.is_none()) {
                 continue;
             }
-            let expected = of_family(baseline, phase, family, Origin::Server).mean;
+            let expected = of_family(baseline, phase, family, Origin::Server, MONTH).mean;
             for category in kinds.iter().filter_map(|(kind, _)| *kind) {
                 let per_month = expected * share(family, category);
                 all.push(Prospect {
@@ -203,6 +222,13 @@ pub fn fitting(prospects: &[Prospect], per_month: f64) -> f64 {
         }
     }
     f64::NEG_INFINITY
+}
+
+/// The score from which novelties are reported that may not page: worth reading, and within the budget's part for them.
+#[must_use]
+pub fn threshold(prospects: &[Prospect], per_month: f64) -> f64 {
+    let fits = fitting(prospects, per_month * NOVELTY_SHARE);
+    worth_reading(per_month).max(fits).min(PAGES_FROM)
 }
 
 /// The score that makes a claim worth reading at this budget, nats: [`REPORTED_FROM`] at one finding a month, and one

@@ -6,13 +6,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::budget::{Budget, NOVELTY_SHARE, Reason};
+use super::budget::{Budget, Reason};
 use super::claim::{At, Claim};
 use super::corroboration::Corroboration;
 use super::danger::{PAGES_FROM, TAKEOVER_FROM, begins_at, severity};
 use super::finding::{BaselineRef, Contribution, Finding, Method, Severity};
 use super::outcome::Outcome;
-use super::outlook::{fitting, prospects, worth_reading};
+use super::outlook::{prospects, threshold, worth_reading};
 use super::technique::named;
 use crate::baseline::exposure::Totals;
 use crate::baseline::model::Baseline;
@@ -111,11 +111,7 @@ impl Verdict {
         {
             return threshold;
         }
-        let fits = fitting(
-            &prospects(baseline),
-            self.budget.per_month() * NOVELTY_SHARE,
-        );
-        let threshold = self.worth_reading().max(fits).min(PAGES_FROM);
+        let threshold = threshold(&prospects(baseline), self.budget.per_month());
         self.novelty_threshold = Some((now_s, threshold));
         threshold
     }
