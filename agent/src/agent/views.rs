@@ -12,6 +12,8 @@ use crate::baseline::facts::{Seen, fact_id};
 use crate::baseline::key::Key;
 use crate::baseline::learning::{FamilyState, State as LearningState};
 use crate::baseline::model::Baseline;
+use crate::detect::growth::Expectation;
+use crate::detect::outlook;
 use crate::engine::Store as _;
 use crate::export::metrics::State;
 use crate::export::view::finding;
@@ -20,7 +22,7 @@ use crate::export::view::{
 };
 use crate::incident::Status;
 use crate::observe::event::{CgroupId, FileClass, Moment};
-use crate::observe::fact::{Fact, Phase};
+use crate::observe::fact::{Fact, Origin, Phase};
 
 impl Pipeline {
     /// Every container: watched, blind, and those just ended.
@@ -139,7 +141,19 @@ impl Pipeline {
         let families = baseline
             .progress(self.parts.learning, now_s)
             .into_iter()
-            .map(|family| FamilyView {
+            .map(|family| {
+                let Expectation { mean, upper } = outlook::of_family(
+                    baseline,
+                    family.phase,
+                    family.family,
+                    Origin::Server,
+                    outlook::MONTH,
+                );
+                (family, mean, upper)
+            })
+            .map(|(family, mean, upper)| FamilyView {
+                expected_per_month: mean,
+                at_most_per_month: upper,
                 phase: family.phase.name().to_owned(),
                 family: family.family.name().to_owned(),
                 state: family.state.name().to_owned(),

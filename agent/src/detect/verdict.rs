@@ -95,8 +95,8 @@ impl Verdict {
             .map_or_else(|| self.worth_reading(), |(_, threshold)| threshold)
     }
 
-    /// The score from which a claim is reported. What pages passes any budget. Of novelties that are no takeover, whose number is foretold by
-    /// what is expected, those pass that fit into their part of the budget, the highest scores first; the layers that
+    /// The score from which a claim is reported. What pages passes any budget. Of novelties that are no takeover, whose
+    /// number is foretold, those pass that fit into their part of the budget, the highest scores first; the layers that
     /// watch windows keep to the budget by how they are set, and what comes through the runtime has an allowance of its
     /// own.
     fn threshold_of(&mut self, claim: &Claim, baseline: &Baseline, now_s: i64) -> f64 {
@@ -271,3 +271,6 @@ fn baseline_ref(baseline: &Baseline) -> BaselineRef {
         events_lost: lost,
     }
 }
+
+#[cfg(test)]
+mod tests;

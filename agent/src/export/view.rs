@@ -249,6 +249,12 @@ pub struct FamilyView {
     pub facts: u64,
     /// What it still waits for.
     pub reason: String,
+    /// New values that ordinary operation is expected to bring in a container-month.
+    #[serde(default)]
+    pub expected_per_month: f64,
+    /// The largest such number that what was observed does not exclude by itself, 95 %.
+    #[serde(default)]
+    pub at_most_per_month: f64,
 }
 
 /// One learned or pending fact.

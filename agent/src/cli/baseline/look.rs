@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::cli::client::{Client, converse};
 use crate::cli::table::Table;
 use crate::cli::{Format, Global, output};
+use crate::detect::novelty::amount;
 use crate::export::text::{duration, printable, time};
 use crate::export::view::{BaselineView, DecisionView, FactView};
 
@@ -99,13 +100,21 @@ fn shown(baseline: &BaselineView) -> String {
     if let Some(word) = &baseline.reset {
         text += &decided("reset", word);
     }
-    let mut families = Table::new(["PHASE", "FAMILY", "STATE", "FACTS", "STILL WAITS FOR"]);
+    let mut families = Table::new([
+        "PHASE",
+        "FAMILY",
+        "STATE",
+        "FACTS",
+        "NEW A MONTH",
+        "STILL WAITS FOR",
+    ]);
     for family in &baseline.families {
         families.row([
             family.phase.clone(),
             family.family.clone(),
             family.state.clone(),
             family.facts.to_string(),
+            amount(family.expected_per_month),
             family.reason.clone(),
         ]);
     }
