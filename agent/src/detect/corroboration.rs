@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::claim::Claim;
-use super::danger::REPORTED_FROM;
+use super::danger::{PAGES_FROM, REPORTED_FROM, begins_at};
 use super::finding::{Class, Contribution, Severity};
 use crate::baseline::hash::hash64;
 use crate::observe::fact::{Origin, ProcessInfo};
@@ -140,9 +140,10 @@ impl Corroboration {
         }
     }
 
-    /// What other claims add to this one.
+    /// What other claims add to this one, which has this score on its own. Weak claims alone do not make it page: it
+    /// takes another one of medium severity.
     #[must_use]
-    pub fn adds(&self, claim: &Claim, now_s: i64) -> Option<Contribution> {
+    pub fn adds(&self, claim: &Claim, score: f64, now_s: i64) -> Option<Contribution> {
         let (own, lineage) = (kind(claim), Lineage::of(claim));
         let mut others: Vec<(f64, &Said)> = self
             .said
@@ -171,9 +172,17 @@ impl Corroboration {
             .take(NAMED)
             .map(|(_, said)| said.title.as_str())
             .collect();
-        (sum > 0.0).then(|| Contribution {
+        let strongest = others.iter().map(|(_, said)| said.score);
+        let may_page = strongest.fold(f64::MIN, f64::max) >= begins_at(Severity::Medium);
+        let room = if may_page || score >= PAGES_FROM {
+            f64::INFINITY
+        } else {
+            PAGES_FROM.next_down() - score
+        };
+        let value = sum.min(MOST).min(room);
+        (value > 0.0).then(|| Contribution {
             name: "corroboration".to_owned(),
-            value: sum.min(MOST),
+            value,
             reason: format!("within {} min: {}", TOGETHER_S / 60, named.join("; ")),
         })
     }
@@ -250,7 +259,9 @@ mod tests {
     }
 
     fn nats(memory: &Corroboration, claim: &Claim, now_s: i64) -> f64 {
-        memory.adds(claim, now_s).map_or(0.0, |part| part.value)
+        memory
+            .adds(claim, 0.0, now_s)
+            .map_or(0.0, |part| part.value)
     }
 
     #[test]
@@ -270,7 +281,7 @@ mod tests {
                 "{related:?}"
             );
         }
-        let part = memory.adds(&stranger, 200);
+        let part = memory.adds(&stranger, 0.0, 200);
         assert!(part.is_some_and(|part| part.reason == "within 10 min: write was odd"));
         assert!(nats(&memory, &stranger, 701).abs() < 1e-9);
         assert!(
@@ -290,10 +301,23 @@ mod tests {
     }
 
     #[test]
+    fn weak_claims_alone_make_nothing_page() {
+        let mut memory = Corroboration::default();
+        memory.note(&claim("write", 10, &[]), 4.9, 0);
+        let connect = claim("connect", 10, &[]);
+        let score = |memory: &Corroboration| {
+            7.5 + memory.adds(&connect, 7.5, 0).map_or(0.0, |part| part.value)
+        };
+        assert!((7.9..PAGES_FROM).contains(&score(&memory)));
+        memory.note(&claim("listen", 10, &[]), 5.0, 0);
+        assert!(score(&memory) > PAGES_FROM + 1.0);
+    }
+
+    #[test]
     fn what_is_of_no_weight_adds_nothing() {
         let mut memory = Corroboration::default();
         memory.note(&claim("write", 10, &[]), -1.0, 0);
-        assert_eq!(memory.adds(&claim("connect", 10, &[]), 0), None);
+        assert_eq!(memory.adds(&claim("connect", 10, &[]), 0.0, 0), None);
     }
 
     #[test]

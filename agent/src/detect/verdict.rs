@@ -174,7 +174,9 @@ impl Verdict {
         mut weighed: Weighed,
         told: bool,
     ) -> Outcome {
-        let by = self.corroboration.adds(&weighed.claim, at.now_s);
+        let by = self
+            .corroboration
+            .adds(&weighed.claim, weighed.score, at.now_s);
         weighed.corroborate(by);
         let Weighed {
             claim,

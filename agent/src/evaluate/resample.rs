@@ -12,7 +12,7 @@ use crate::observe::event::{CgroupId, Moment};
 use crate::observe::fact::Phase;
 
 /// Windows of a block.
-pub const BLOCK: usize = 24;
+pub const BLOCK: usize = 12;
 
 /// A generator of numbers that look random and are the same each time (SplitMix64, Steele and others 2014).
 #[derive(Clone, Debug)]
