@@ -148,7 +148,7 @@ fn read_one(path: &Path) -> Result<Material, MaterialError> {
                     lives.push(open.life);
                 }
             }
-            Input::Time(_) | Input::Baseline(_) | Input::Elsewhere { .. } => {}
+            Input::Time(_) | Input::Baseline(_) | Input::Anew { .. } | Input::Elsewhere { .. } => {}
         }
     }
     lives.extend(open.into_values().map(|open| open.life));
