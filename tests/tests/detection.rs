@@ -360,20 +360,21 @@ fn killed_agent_remembers(camp: &mut Camp) -> Result<()> {
     let name = &camp.learned.container.name;
     // The machine may run containers of others, which have baselines too.
     let workload = camp.image.tag.split(':').next().unwrap_or_default();
-    let version = |agent: &Agent| -> Result<Value> {
-        let baselines = agent.api("baselines")?;
-        let own = baselines
-            .as_array()
-            .and_then(|all| all.iter().find(|it| it["workload"] == workload));
-        let own = own.with_context(|| format!("no baseline of {workload} in {baselines}"))?;
-        Ok(own["version"].clone())
+    let version = |agent: &Agent| {
+        wait::until("the baseline", FINDING_LIMIT, || {
+            let baselines = agent.api("baselines")?;
+            let own = baselines
+                .as_array()
+                .and_then(|all| all.iter().find(|it| it["workload"] == workload));
+            Ok(own.map(|own| own["version"].clone()))
+        })
     };
     let before = version(&camp.agent)?;
     let answered: u64 = camp.traffic.iter().map(Load::answered).sum();
     camp.agent.kill()?;
     camp.agent = Agent::start(&camp.home)?;
     camp.agent
-        .await_state(name, "active", Duration::from_secs(8))?;
+        .await_state(name, "active", Duration::from_secs(20))?;
     let after = version(&camp.agent)?;
     ensure!(
         after.as_u64() > Some(0) && before.as_u64() > Some(0),
