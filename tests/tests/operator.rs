@@ -100,12 +100,14 @@ impl Camp {
     /// The id of the baseline of an image.
     fn baseline(&self, image: &str) -> Result<String> {
         let digest = docker(&["image", "inspect", "--format", "{{.Id}}", image])?;
-        let baselines = self.agent.api("baselines")?;
-        let all = baselines.as_array().cloned().unwrap_or_default();
-        let own = all.iter().find(|it| it["image_digest"] == digest.as_str());
-        let id = own.and_then(|it| it["id"].as_str());
-        id.map(str::to_owned)
-            .with_context(|| format!("no baseline of {image} in {baselines}"))
+        // The agent shows it with its next window.
+        wait::until("the baseline", FINDING_LIMIT, || {
+            let baselines = self.agent.api("baselines")?;
+            let all = baselines.as_array().cloned().unwrap_or_default();
+            let own = all.iter().find(|it| it["image_digest"] == digest.as_str());
+            let id = own.and_then(|it| it["id"].as_str());
+            Ok(id.map(str::to_owned))
+        })
     }
 }
 

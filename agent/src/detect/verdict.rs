@@ -190,10 +190,8 @@ impl Verdict {
             None if score >= threshold => severity(score).unwrap_or(Severity::Low),
             None => return Outcome::suppressed(Reason::Weak),
         };
-        let repeat = match severity {
-            Severity::Low | Severity::Medium if claim.fixed.is_none() => told,
-            _ => self.budget.is_repeat(claim.identity, at.now_s),
-        };
+        let may_be_small = severity < Severity::High && claim.fixed.is_none();
+        let repeat = (told && may_be_small) || self.budget.is_repeat(claim.identity, at.now_s);
         if repeat {
             return self.suppress(Reason::Repeat);
         }

@@ -8,7 +8,7 @@ use super::{CallExcess, CallModel, CallVerdict};
 use crate::baseline::hash::hash64;
 use crate::baseline::learning::State;
 use crate::baseline::model::Baseline;
-use crate::detect::claim::{At, Claim};
+use crate::detect::claim::{At, Claim, counts_alone};
 use crate::detect::evidence::windows_per_month;
 use crate::detect::finding::{Class, Contribution, Method};
 use crate::detect::technique;
@@ -171,6 +171,7 @@ fn claim(
             ),
         ),
         feature: "calls".to_owned(),
+        most: counts_alone(),
         title: format!("system calls beyond anything learned: {first}"),
         observed: format!("within {seconds:.0} s: {}", sentences.join("; ")),
         expected: format!(

@@ -12,7 +12,7 @@ use crate::baseline::hash::hash64;
 use crate::baseline::learning::State;
 use crate::baseline::model::Baseline;
 use crate::baseline::sample::tag;
-use crate::detect::claim::{At, Claim};
+use crate::detect::claim::{At, Claim, counts_alone};
 use crate::detect::evidence::{Evidence, threshold};
 use crate::detect::finding::{Class, Contribution, Method};
 use crate::detect::technique;
@@ -218,6 +218,7 @@ fn claim(
             "so rare is such evidence over windows, each held against learned windows that did not make the model"
                 .to_owned(),
         ),
+        most: counts_alone(),
         title: format!("behaviour per unit of load changed: {first}"),
         observed: sentences.join(", "),
         expected: format!(
