@@ -5,6 +5,7 @@
 
 pub mod adoption;
 pub mod arrivals;
+pub mod bags;
 pub mod calls;
 pub mod decision;
 pub mod diff;

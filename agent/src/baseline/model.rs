@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::bags::Bags;
 use super::calls::CallPeaks;
 use super::decision::{Decision, Freezing};
 use super::exposure::{Clock, Exposure, Share, Totals, merge_clocks};
@@ -146,6 +147,9 @@ pub struct PhaseBaseline {
     /// When new sequences of calls came up.
     #[serde(default)]
     pub surprises: Surprises,
+    /// Which system calls windows made.
+    #[serde(default)]
+    pub bags: Bags,
     /// At which pace each endpoint is contacted.
     #[serde(default)]
     pub rhythms: Rhythms,
@@ -185,6 +189,7 @@ impl PhaseBaseline {
         self.calls.merge(&other.calls);
         self.levels.merge(&other.levels);
         self.surprises.merge(&other.surprises);
+        self.bags.merge(&other.bags);
         self.rhythms.merge(&other.rhythms);
         self.orders.merge(&other.orders);
     }

@@ -1,27 +1,28 @@
-//! What one thread or window did, compared with what was learned: in which order, with which calls, and with which of
-//! the ordinary calls missing.
+//! What one window or thread did, compared with what was learned: how many of the pairs of successive calls are new, and
+//! how many of the ordinary calls are missing.
 //!
-//! Four views are taken. Each is measured on its own scale: how far it lies from what parts of the learned traces show
-//! when they are held against the rest. They are added up, each view beyond [`ENOUGH`] only at a tenth, so that no view
-//! decides alone: a program that is new but coherent stands out in one or two of them, not in all.
+//! Both views are measured on their own scales: how far they lie from what parts of the learned bags show when they are
+//! held against the rest. They are added up, each beyond [`ENOUGH`] only at a tenth, so that neither decides alone: what
+//! is new but coherent makes the ordinary calls as well, and an idle program makes nothing new.
 
-pub mod familiarity;
 pub mod layer;
 pub mod scale;
 pub mod shapes;
 #[cfg(test)]
+pub(in crate::detect) mod testing;
+#[cfg(test)]
 mod tests;
 
-use familiarity::Grams;
+use crate::baseline::bags::Bag;
 use scale::Scale;
-use shapes::{Shapes, calls_of, pairs_of};
+use shapes::Shapes;
 
-/// Contiguous parts into which learned traces are cut; each is held against the others. Neighbours in time resemble one
+/// Contiguous parts into which learned bags are cut; each is held against the others. Neighbours in time resemble one
 /// another, so parts chosen at random would look more familiar than what comes next.
-pub const PARTS: usize = 5;
+const PARTS: usize = 5;
 
-/// Traces from which on there is a model.
-pub const MIN_TRACES: usize = 2 * PARTS;
+/// Bags from which on there is a model.
+pub const MIN_BAGS: usize = 2 * PARTS;
 
 /// Standard deviations from which on a view counts only a tenth.
 const ENOUGH: f64 = 2.0;
@@ -30,99 +31,87 @@ const ENOUGH: f64 = 2.0;
 const BEYOND: f64 = 0.1;
 
 /// Number of views.
-const VIEWS: usize = 4;
+const VIEWS: usize = 2;
 
-/// Names of the views, in their order.
-pub const NAMES: [&str; VIEWS] = ["order", "new_pairs", "missing_calls", "missing_pairs"];
+/// What each view counts: new pairs and missing calls. New pairs come with every rarely taken path of a program.
+const WEIGHTS: [f64; VIEWS] = [0.5, 1.0];
 
-/// What was learned from traces of calls, ready to judge others.
+/// The part to which one of so many bags belongs.
+#[must_use]
+pub fn part(index: usize, bags: usize) -> usize {
+    index * PARTS / bags.max(1)
+}
+
+/// What was learned from bags of calls, ready to judge others.
 #[derive(Clone, Debug)]
-pub struct TraceModel {
-    grams: Grams,
-    calls: Shapes,
-    pairs: Shapes,
-    /// Of each learned trace, how much of the ordinary it lacks: calls, and pairs of calls.
-    missing: Vec<[f64; 2]>,
-    /// How far such values differ among all learned traces.
-    spread: [f64; 2],
+pub struct SequenceModel {
+    shapes: Shapes,
+    /// How much of the ordinary each learned bag lacks.
+    missing: Vec<f64>,
+    /// How far these values differ.
+    spread: f64,
     scales: [Scale; VIEWS],
-    /// Scores of the learned traces, each held against the other parts; highest first.
+    /// The views of the learned bags, each held against the other parts.
+    views: Vec<[f64; VIEWS]>,
+    /// Their scores, highest first.
     held_back: Vec<f64>,
 }
 
-impl TraceModel {
-    /// Learns from traces, given in the order in which they were made; `None` for fewer than [`MIN_TRACES`].
+impl SequenceModel {
+    /// Learns from bags in the order in which they were made, whose new pairs are new to what was learned without
+    /// them; `None` for fewer than [`MIN_BAGS`].
     #[must_use]
-    pub fn fit<T: AsRef<[u16]>>(traces: &[T]) -> Option<Self> {
-        if traces.len() < MIN_TRACES {
+    pub fn fit(bags: &[&Bag]) -> Option<Self> {
+        if bags.len() < MIN_BAGS {
             return None;
         }
-        let part = |index: usize| index * PARTS / traces.len();
-        let mut grams = Grams::default();
-        for (index, trace) in traces.iter().enumerate() {
-            grams.learn(trace.as_ref(), part(index));
-        }
-        let calls = Shapes::learn(traces.iter().map(|trace| calls_of(trace.as_ref())));
-        let pairs = Shapes::learn(traces.iter().map(|trace| pairs_of(trace.as_ref())));
+        let shapes = Shapes::learn(bags);
+        let part_of = |index| part(index, bags.len());
+        let missing = bags.iter().enumerate().map(|(index, bag)| {
+            let own = part_of(index);
+            shapes.missing(bag, |other| part_of(other) != own)
+        });
+        let missing: Vec<f64> = missing.collect();
         let mut model = Self {
-            grams,
-            calls,
-            pairs,
-            missing: Vec::new(),
-            spread: [0.0; 2],
+            spread: deviation(&missing),
+            shapes,
+            missing,
             scales: [Scale::default(); VIEWS],
+            views: Vec::new(),
             held_back: Vec::new(),
         };
-        let missing = traces.iter().enumerate().map(|(index, trace)| {
-            let held = |other: usize| part(other) != part(index);
-            [
-                model.calls.missing(&calls_of(trace.as_ref()), held),
-                model.pairs.missing(&pairs_of(trace.as_ref()), held),
-            ]
-        });
-        model.missing = missing.collect();
-        model.spread = spread(&model.missing);
-        let views = traces.iter().enumerate().zip(&model.missing);
-        let views: Vec<_> = views
-            .map(|((index, trace), missing)| {
-                let (order, new_pairs) = model.grams.views(trace.as_ref(), Some(part(index)));
-                let like = calls_of(trace.as_ref());
-                let neighbours = model.calls.nearest(&like, Some(index));
-                let [calls, pairs] = model.against(&neighbours, *missing);
-                [order, new_pairs, calls, pairs]
+        let held = bags.iter().enumerate().zip(&model.missing);
+        model.views = held
+            .map(|((index, bag), missing)| {
+                let alike = model.shapes.alike(bag, Some(index));
+                [new_share(bag), model.against(&alike, *missing)]
             })
             .collect();
         model.scales = std::array::from_fn(|view| {
-            let values = views.iter().filter_map(|views| views.get(view).copied());
-            Scale::of(values.collect())
+            let values = model.views.iter().filter_map(|views| views.get(view));
+            Scale::of(values.copied().collect())
         });
-        model.held_back = views.iter().map(|views| model.sum(views)).collect();
+        model.held_back = model.views.iter().map(|views| model.sum(views)).collect();
         model.held_back.sort_by(|a, b| b.total_cmp(a));
         Some(model)
     }
 
-    /// How far the trace is from what was learned, in standard deviations over all views. Always finite. Calls that were
+    /// How far the bag is from what was learned, in standard deviations over both views. Always finite. Calls that were
     /// never learned are left out: they are facts of their own, and must not count twice.
     #[must_use]
-    pub fn score(&self, trace: &[u16]) -> f64 {
-        self.sum(&self.views(trace))
+    pub fn score(&self, bag: &Bag) -> f64 {
+        self.sum(&self.views(bag))
     }
 
-    /// The views of a trace, as [`NAMES`], each on its own scale; more is less ordinary.
+    /// How many of a bag's pairs are new, and how many of the ordinary calls are missing; more is less ordinary.
     #[must_use]
-    pub fn views(&self, trace: &[u16]) -> [f64; VIEWS] {
-        let (order, new_pairs) = self.grams.views(trace, None);
-        let calls = calls_of(trace);
-        let missing = [
-            self.calls.missing(&calls, |_| true),
-            self.pairs.missing(&pairs_of(trace), |_| true),
-        ];
-        let [missing_calls, missing_pairs] =
-            self.against(&self.calls.nearest(&calls, None), missing);
-        [order, new_pairs, missing_calls, missing_pairs]
+    pub fn views(&self, bag: &Bag) -> [f64; VIEWS] {
+        let missing = self.shapes.missing(bag, |_| true);
+        let alike = self.shapes.alike(bag, None);
+        [new_share(bag), self.against(&alike, missing)]
     }
 
-    /// The score that a share of ordinary traces is expected to exceed, by the learned ones, each held against the other
+    /// The score that a share of ordinary bags is expected to exceed, by the learned ones, each held against the other
     /// parts.
     #[must_use]
     pub fn threshold(&self, share: f64) -> f64 {
@@ -136,52 +125,54 @@ impl TraceModel {
             .unwrap_or_default()
     }
 
-    /// What is missing, in standard deviations from what the learned traces lack that are composed alike.
-    fn against(&self, neighbours: &[usize], missing: [f64; 2]) -> [f64; 2] {
-        let theirs = neighbours
-            .iter()
-            .filter_map(|index| self.missing.get(*index));
-        let n = neighbours.len().max(1) as f64;
-        let mut sum = [0.0; 2];
-        let mut squares = [0.0; 2];
-        for values in theirs {
-            for ((sum, square), value) in sum.iter_mut().zip(&mut squares).zip(values) {
-                *sum += value;
-                *square += value * value;
-            }
-        }
-        let [calls, pairs] = missing;
-        let deviation = |value: f64, sum: f64, squares: f64, spread: f64| {
-            let mean = sum / n;
-            let variance = (squares / n - mean * mean).max(0.0);
-            // Neighbours may be equal to a hair; a tenth of what all differ by is no difference.
-            let floor = (0.1 * spread).max(1e-3);
-            (value - mean) / (variance + floor * floor).sqrt()
-        };
-        [
-            deviation(calls, sum[0], squares[0], self.spread[0]),
-            deviation(pairs, sum[1], squares[1], self.spread[1]),
-        ]
+    /// The share of ordinary bags that would score as high as this one if as many of their pairs were new.
+    #[must_use]
+    pub fn share_as_high(&self, bag: &Bag) -> f64 {
+        let [new_pairs, missing] = self.views(bag);
+        let score = self.sum(&[new_pairs, missing]);
+        let held = self.views.iter();
+        let as_high = held
+            .filter(|[_, missing]| self.sum(&[new_pairs, *missing]) >= score)
+            .count();
+        (as_high as f64 + 1.0) / (self.views.len() as f64 + 1.0)
+    }
+
+    /// Calls that the bag lacks and most learned bags composed like it hold, with the share that does.
+    #[must_use]
+    pub fn lacking(&self, bag: &Bag) -> Vec<(u16, f64)> {
+        self.shapes.lacking(bag, &self.shapes.alike(bag, None))
+    }
+
+    /// What is missing, in standard deviations from what the learned bags lack that are composed alike.
+    fn against(&self, alike: &[usize], missing: f64) -> f64 {
+        let theirs = alike.iter().filter_map(|index| self.missing.get(*index));
+        let theirs: Vec<f64> = theirs.copied().collect();
+        let mean = theirs.iter().sum::<f64>() / theirs.len().max(1) as f64;
+        // Those alike may be equal to a hair; a tenth of what all differ by is no difference.
+        let floor = (0.1 * self.spread).max(1e-3);
+        (missing - mean) / deviation(&theirs).hypot(floor)
     }
 
     fn sum(&self, views: &[f64; VIEWS]) -> f64 {
-        let scaled = self.scales.iter().zip(views);
+        let scaled = self.scales.iter().zip(views).zip(WEIGHTS);
         scaled
-            .map(|(scale, value)| {
+            .map(|((scale, value), weight)| {
                 let deviations = scale.deviations(*value);
-                deviations.min(ENOUGH) + BEYOND * (deviations - ENOUGH).max(0.0)
+                weight * (deviations.min(ENOUGH) + BEYOND * (deviations - ENOUGH).max(0.0))
             })
             .sum()
     }
 }
 
-/// Standard deviations of both columns.
-fn spread(rows: &[[f64; 2]]) -> [f64; 2] {
-    let n = rows.len().max(1) as f64;
-    std::array::from_fn(|column| {
-        let values = || rows.iter().filter_map(|row| row.get(column));
-        let mean = values().sum::<f64>() / n;
-        let squares = values().map(|value| (value - mean) * (value - mean));
-        (squares.sum::<f64>() / n).sqrt()
-    })
+/// New pairs in a call.
+fn new_share(bag: &Bag) -> f64 {
+    f64::from(bag.new_pairs) / bag.total().max(1) as f64
+}
+
+/// Standard deviation.
+fn deviation(values: &[f64]) -> f64 {
+    let n = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares = values.iter().map(|value| (value - mean) * (value - mean));
+    (squares.sum::<f64>() / n).sqrt()
 }

@@ -1,7 +1,10 @@
 //! ADFA-LD (Creech and Hu 2013): system call traces of a Linux server, ordinary and under six kinds of attack.
 //!
 //! Everything is learned from `Training_Data_Master` alone, thresholds too. `Validation_Data_Master` is ordinary and
-//! `Attack_Data_Master` is not; both are only scored, each trace for itself, and no trace is left out.
+//! `Attack_Data_Master` is not; both are only scored, each trace for itself, and no trace is left out. A trace is to the
+//! model what a window of a container is to it live: the calls made, and how many pairs of them were new.
+
+mod pairs;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +14,8 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::roc::{auc, share_above, threshold};
-use crate::detect::sequence::{MIN_TRACES, TraceModel};
+use crate::detect::sequence::{MIN_BAGS, SequenceModel};
+use pairs::Pairs;
 
 const TRAINING: &str = "Training_Data_Master";
 const VALIDATION: &str = "Validation_Data_Master";
@@ -133,7 +137,7 @@ pub fn evaluate(directory: &Path) -> Result<Report, AdfaError> {
             false => Ok(traces),
         }
     };
-    let training = traces_in(TRAINING, MIN_TRACES)?;
+    let training = traces_in(TRAINING, MIN_BAGS)?;
     let validation = traces_in(VALIDATION, 1)?;
     let attacks = traces_in(ATTACKS, 1)?;
 
@@ -141,16 +145,18 @@ pub fn evaluate(directory: &Path) -> Result<Report, AdfaError> {
         .iter()
         .map(|file| trace(file))
         .collect::<Result<Vec<_>, _>>()?;
-    let model = TraceModel::fit(&learned).ok_or_else(|| AdfaError::TooFew {
-        directory: root.join(TRAINING),
-        found: learned.len(),
-        needed: MIN_TRACES,
-    })?;
+    let (pairs, bags) = Pairs::learn(&learned);
+    let model =
+        SequenceModel::fit(&bags.iter().collect::<Vec<_>>()).ok_or_else(|| AdfaError::TooFew {
+            directory: root.join(TRAINING),
+            found: learned.len(),
+            needed: MIN_BAGS,
+        })?;
     let mut calls = 0_u64;
     let mut score = |file: &PathBuf| {
         let trace = trace(file)?;
         calls = calls.saturating_add(trace.len() as u64);
-        Ok(model.score(&trace))
+        Ok(model.score(&pairs.bag(&trace)))
     };
     let ordinary = validation
         .iter()

@@ -11,6 +11,7 @@ use super::*;
 use crate::baseline::decision::Approved;
 use crate::observe::event::Moment;
 use crate::observe::fact::Origin;
+use crate::observe::window::CallCount;
 
 fn key() -> Key {
     Key {
@@ -175,8 +176,14 @@ fn built(steps: Vec<Step>) -> Baseline {
                 base.add_window(p, &r.to_string(), share, s);
             }
             Step::Row(p, r, end, v) => {
-                let sample = &mut base.phases.entry(p).or_default().sample;
-                sample.offer(&r.to_string(), Moment(end), &[f64::from(v)]);
+                let (here, r) = (base.phases.entry(p).or_default(), r.to_string());
+                here.sample.offer(&r, Moment(end), &[f64::from(v)]);
+                let calls = [CallCount {
+                    call: 1,
+                    calls: u64::from(v.unsigned_abs()),
+                    errors: 0,
+                }];
+                here.bags.offer(&r, Moment(end), &calls, v.unsigned_abs());
             }
         }
     }

@@ -1,69 +1,47 @@
-//! What a trace or a window is made of, whatever its order: which items it holds and how often. Items are calls, or pairs
-//! of calls.
+//! What bags of calls are made of: which ordinary calls one lacks, and which learned ones are composed like it.
 
 use std::collections::BTreeMap;
 
-/// How many learned shapes something is compared with that are composed like it.
-const NEIGHBOURS: usize = 100;
+use crate::baseline::bags::Bag;
 
-/// How much less a learned shape weighs that lacks a tenth more: by a factor of e.
+/// How much less a learned bag weighs of which a tenth more is lacking: by a factor of e.
 const WIDTH: f64 = 0.1;
 
-/// Items with how often each occurs.
-pub type Items = BTreeMap<u32, u64>;
+/// Of the learned bags, one in so many is composed alike.
+const ALIKE: usize = 8;
 
-/// The calls of a trace.
-#[must_use]
-pub fn calls_of(trace: &[u16]) -> Items {
-    count(trace.iter().map(|call| u32::from(*call)))
-}
+/// Those composed alike are at least so many.
+const FEWEST_ALIKE: usize = 10;
 
-/// The pairs of successive calls of a trace.
-#[must_use]
-pub fn pairs_of(trace: &[u16]) -> Items {
-    let seconds = trace.iter().skip(1);
-    let pairs = trace.iter().zip(seconds);
-    count(pairs.map(|(first, second)| (u32::from(*first) << 16) | u32::from(*second)))
-}
-
-fn count(all: impl Iterator<Item = u32>) -> Items {
-    let mut items = Items::new();
-    for item in all {
-        let times = items.entry(item).or_default();
-        *times = times.saturating_add(1);
-    }
-    items
-}
-
-/// One learned shape.
+/// One learned bag.
 #[derive(Clone, Debug)]
 struct Shape {
-    /// One bit for each item it holds.
+    /// One bit for each call it holds.
     holds: Vec<u64>,
-    items: u32,
-    /// Direction of its weighted items, of length 1; by index, in order.
+    calls: u32,
+    /// Direction of its weighted calls, of length 1; by index, in order.
     direction: Vec<(usize, f64)>,
 }
 
-/// Learned shapes.
+/// Learned bags.
 #[derive(Clone, Debug, Default)]
 pub struct Shapes {
-    index: BTreeMap<u32, usize>,
-    /// What each item weighs: more for those that few shapes hold.
+    /// Places of the learned calls.
+    index: BTreeMap<u16, usize>,
+    /// What each call weighs: more for those that few bags hold.
     weights: Vec<f64>,
     shapes: Vec<Shape>,
 }
 
 impl Shapes {
-    /// Learns these shapes.
+    /// Learns these bags.
     #[must_use]
-    pub fn learn(all: impl Iterator<Item = Items>) -> Self {
-        let all: Vec<Items> = all.collect();
-        let mut holders: BTreeMap<u32, usize> = BTreeMap::new();
-        for item in all.iter().flat_map(Items::keys) {
-            *holders.entry(*item).or_default() += 1;
+    pub fn learn(bags: &[&Bag]) -> Self {
+        let mut holders: BTreeMap<u16, usize> = BTreeMap::new();
+        for (call, _) in bags.iter().flat_map(|bag| bag.calls()) {
+            *holders.entry(call).or_default() += 1;
         }
-        let n = all.len() as f64;
+        let n = bags.len() as f64;
         let mut learned = Self {
             index: holders.keys().copied().zip(0..).collect(),
             weights: holders
@@ -72,15 +50,15 @@ impl Shapes {
                 .collect(),
             shapes: Vec::new(),
         };
-        learned.shapes = all.iter().map(|items| learned.shape(items)).collect();
+        learned.shapes = bags.iter().map(|bag| learned.shape(bag)).collect();
         learned
     }
 
-    /// The known part of a shape.
-    fn shape(&self, items: &Items) -> Shape {
+    /// The known part of a bag.
+    fn shape(&self, bag: &Bag) -> Shape {
         let known = || {
-            let known = items.iter();
-            known.filter_map(|(item, times)| Some((*self.index.get(item)?, *times)))
+            bag.calls()
+                .filter_map(|(call, times)| Some((*self.index.get(&call)?, times)))
         };
         let mut holds = vec![0_u64; self.index.len().div_ceil(64)];
         for (index, _) in known() {
@@ -100,17 +78,17 @@ impl Shapes {
             *part /= length;
         }
         Shape {
-            items: holds.iter().map(|word| word.count_ones()).sum(),
+            calls: holds.iter().map(|word| word.count_ones()).sum(),
             holds,
             direction,
         }
     }
 
-    /// How much of what learned shapes hold this one lacks: 0 when it holds all that every learned one holds. Learned
-    /// shapes count the more the less it lacks of them. Only those with an index that `counts` are asked.
+    /// How much of what learned bags hold this one lacks: 0 when it holds all that every learned one holds. Learned
+    /// bags count the more the less it lacks of them. Only those with an index that `counts` are asked.
     #[must_use]
-    pub fn missing(&self, items: &Items, counts: impl Fn(usize) -> bool) -> f64 {
-        let shape = self.shape(items);
+    pub fn missing(&self, bag: &Bag, counts: impl Fn(usize) -> bool) -> f64 {
+        let shape = self.shape(bag);
         let mut shapes = 0.0;
         let mut near = 0.0;
         for (index, learned) in self.shapes.iter().enumerate() {
@@ -123,22 +101,22 @@ impl Shapes {
                 .zip(&learned.holds)
                 .map(|(mine, its)| (mine & its).count_ones())
                 .sum();
-            let share = f64::from(shared) / f64::from(learned.items.max(1));
+            let share = f64::from(shared) / f64::from(learned.calls.max(1));
             near += ((share - 1.0) / WIDTH).exp();
             shapes += 1.0;
         }
-        // The least that one shape can add is e^(-1 / WIDTH).
+        // The least that one bag can add is e^(-1 / WIDTH).
         match shapes > 0.0 {
             true => -(near / shapes).ln(),
             false => 0.0,
         }
     }
 
-    /// Indices of the learned shapes that are composed most alike, `except` one.
+    /// Indices of the learned bags that are composed most alike, `except` one.
     #[must_use]
-    pub fn nearest(&self, items: &Items, except: Option<usize>) -> Vec<usize> {
+    pub fn alike(&self, bag: &Bag, except: Option<usize>) -> Vec<usize> {
         let mut mine = vec![0.0; self.index.len()];
-        for (index, part) in self.shape(items).direction {
+        for (index, part) in self.shape(bag).direction {
             if let Some(place) = mine.get_mut(index) {
                 *place = part;
             }
@@ -155,37 +133,66 @@ impl Shapes {
             })
             .collect();
         let order = |a: &(f64, usize), b: &(f64, usize)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-        if likeness.len() > NEIGHBOURS {
-            likeness.select_nth_unstable_by(NEIGHBOURS - 1, order);
-            likeness.truncate(NEIGHBOURS);
+        let alike = (self.shapes.len() / ALIKE).max(FEWEST_ALIKE);
+        if likeness.len() > alike {
+            likeness.select_nth_unstable_by(alike - 1, order);
+            likeness.truncate(alike);
         }
         likeness.sort_by(order);
         likeness.into_iter().map(|(_, index)| index).collect()
+    }
+
+    /// Calls that a bag lacks and most of these learned ones hold, with the share that does; the most common first.
+    #[must_use]
+    pub fn lacking(&self, bag: &Bag, among: &[usize]) -> Vec<(u16, f64)> {
+        let holds = |shape: &Shape, index: usize| {
+            let word = shape.holds.get(index / 64).copied().unwrap_or_default();
+            word >> (index % 64) & 1 == 1
+        };
+        let mine = self.shape(bag);
+        let mut lacking: Vec<(u16, f64)> = self
+            .index
+            .iter()
+            .filter(|(_, index)| !holds(&mine, **index))
+            .map(|(call, index)| {
+                let theirs = among.iter().filter_map(|bag| self.shapes.get(*bag));
+                let holders = theirs.filter(|shape| holds(shape, *index)).count();
+                (*call, holders as f64 / among.len().max(1) as f64)
+            })
+            .filter(|(_, share)| *share > 0.5)
+            .collect();
+        lacking.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        lacking
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detect::sequence::testing::bag;
 
     fn learned() -> Shapes {
-        let traces: [&[u16]; 3] = [&[1, 2, 3, 4], &[1, 2], &[7, 8, 8, 8]];
-        Shapes::learn(traces.into_iter().map(calls_of))
+        let bags = [
+            bag(&[1, 2, 3, 4], 0),
+            bag(&[1, 2], 0),
+            bag(&[7, 8, 8, 8], 0),
+        ];
+        Shapes::learn(&bags.iter().collect::<Vec<_>>())
     }
 
     #[test]
     fn more_of_the_ordinary_is_less_missing() {
-        let missing = |trace: &[u16]| learned().missing(&calls_of(trace), |_| true);
+        let missing = |calls: &[u16]| learned().missing(&bag(calls, 0), |_| true);
         assert!(missing(&[1, 2, 3, 4, 7, 8]).abs() < 1e-12);
         assert!(missing(&[1, 2, 3, 4]) < missing(&[1, 2]));
         assert!(missing(&[1, 2]) < missing(&[1]));
         assert!((missing(&[]) - 1.0 / WIDTH).abs() < 1e-9);
-        assert_eq!(missing(&[1, 2, 99]), missing(&[1, 2]));
+        assert!((missing(&[1, 2, 99]) - missing(&[1, 2])).abs() < 1e-12);
     }
 
     #[test]
-    fn a_shape_that_does_not_count_is_not_asked() {
-        let last = |counts: fn(usize) -> bool| learned().missing(&calls_of(&[7, 8]), counts);
+    fn a_bag_that_does_not_count_is_not_asked() {
+        let last = |counts: fn(usize) -> bool| learned().missing(&bag(&[7, 8], 0), counts);
         assert!(last(|_| true) > 0.0);
         assert!(last(|index| index == 2).abs() < 1e-12);
         assert!(last(|_| false).abs() < 1e-12);
@@ -194,11 +201,16 @@ mod tests {
     #[test]
     fn likeness_goes_by_proportions_and_ties_by_age() {
         let shapes = learned();
-        assert_eq!(
-            shapes.nearest(&calls_of(&[8, 8, 8, 7]), None).first(),
-            Some(&2)
-        );
-        assert_eq!(shapes.nearest(&calls_of(&[1, 2]), Some(1)), [0, 2]);
-        assert_eq!(shapes.nearest(&calls_of(&[99]), None), [0, 1, 2]);
+        let alike = |calls: &[u16], except| shapes.alike(&bag(calls, 0), except);
+        assert_eq!(alike(&[8, 8, 8, 7], None).first(), Some(&2));
+        assert_eq!(alike(&[1, 2], Some(1)), [0, 2]);
+        assert_eq!(alike(&[99], None), [0, 1, 2]);
+    }
+
+    #[test]
+    fn what_most_of_the_like_make_and_one_does_not_is_named() {
+        let lacking = learned().lacking(&bag(&[1, 7], 0), &[0, 1]);
+        assert_eq!(lacking, [(2, 1.0)], "3 and 4 are made by half of them only");
+        assert!(learned().lacking(&bag(&[1], 0), &[]).is_empty());
     }
 }

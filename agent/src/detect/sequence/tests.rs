@@ -8,67 +8,61 @@
 use proptest::prelude::*;
 
 use super::*;
+use testing::bag;
 
-/// Traces of two programs, whose loops run a varying number of times.
-fn ordinary(count: usize) -> Vec<Vec<u16>> {
+/// Windows of a server under changing load: with requests it makes all of its calls, now and then some rare ones.
+fn ordinary(count: u16) -> Vec<Bag> {
     (0..count)
         .map(|index| {
-            let (start, body, end): (&[u16], &[u16], &[u16]) = match index % 2 {
-                0 => (&[11, 5, 3, 90], &[7, 3, 4, 7, 3, 3], &[6, 1]),
-                _ => (&[11, 33, 5, 3], &[102, 168, 3, 102], &[6, 6, 252]),
-            };
-            let mut trace = start.to_vec();
-            for turn in 0..3 + index % 7 {
-                trace.extend(body);
-                if (turn + index) % 5 == 0 {
-                    trace.push(78);
-                }
+            let mut calls = vec![3; 5 + usize::from(index % 7)];
+            calls.extend([4, 5, 6, 33]);
+            match index % 4 {
+                0 => calls.extend([78, 102]),
+                1 => calls.push(78),
+                _ => {}
             }
-            trace.extend(end);
-            trace
+            bag(&calls, u32::from(index % 10 == 0))
         })
         .collect()
 }
 
+fn fit(bags: &[Bag]) -> Option<SequenceModel> {
+    SequenceModel::fit(&bags.iter().collect::<Vec<_>>())
+}
+
 #[test]
 fn the_ordinary_scores_low_and_each_kind_of_oddity_higher() {
-    let model = TraceModel::fit(&ordinary(60)).unwrap();
+    let model = fit(&ordinary(60)).unwrap();
     let limit = model.threshold(0.0);
-    for trace in ordinary(14) {
-        assert!(model.score(&trace) <= limit, "{trace:?}");
+    for it in ordinary(20) {
+        assert!(model.score(&it) <= limit, "{it:?}");
     }
-    let plain = &ordinary(4)[2];
-    let mut shuffled = plain.clone();
-    shuffled.sort_unstable();
-    let repeated = vec![3; plain.len()];
-    for odd in [shuffled, repeated] {
-        assert!(model.score(&odd) > limit, "{odd:?}");
-    }
+    let plain = [3, 3, 3, 3, 3, 3, 3, 4, 5, 6, 33];
+    assert!(model.score(&bag(&plain, 0)) < model.score(&bag(&plain, 3)));
+    assert!(model.score(&bag(&plain, 0)) < model.score(&bag(&[3, 3, 3, 3, 3, 3], 0)));
+    assert!(model.score(&bag(&[3, 3, 3, 4], 3)) > limit);
 }
 
 #[test]
 fn no_view_decides_alone() {
-    let model = TraceModel::fit(&ordinary(60)).unwrap();
-    let centre = model.scales.map(|scale| {
-        let steps = (0..=20_000).map(|step| f64::from(step - 10_000) / 1000.0);
-        steps
-            .min_by(|a, b| {
-                scale
-                    .deviations(*a)
-                    .abs()
-                    .total_cmp(&scale.deviations(*b).abs())
-            })
-            .unwrap()
-    });
-    let mut one = centre;
-    one[1] = 1e9;
-    assert!(model.sum(&one) - model.sum(&centre) < ENOUGH + BEYOND * 50.0 + 0.5);
-    assert!(model.sum(&one) > model.sum(&centre) + ENOUGH / 2.0);
+    let model = fit(&ordinary(60)).unwrap();
+    let highest = |view: usize| {
+        let mut views = [0.0; VIEWS];
+        views[view] = 1e9;
+        let high = model.sum(&views);
+        views[view] = 0.0;
+        high - model.sum(&views)
+    };
+    let most = ENOUGH + BEYOND * 50.0 + 1.0;
+    for (view, weight) in WEIGHTS.into_iter().enumerate() {
+        assert!(highest(view) > weight * ENOUGH / 2.0);
+        assert!(highest(view) < weight * most);
+    }
 }
 
 #[test]
 fn thresholds_come_from_held_back_parts() {
-    let model = TraceModel::fit(&ordinary(60)).unwrap();
+    let model = fit(&ordinary(60)).unwrap();
     let above = |limit| model.held_back.iter().filter(|s| **s > limit).count();
     assert_eq!(above(model.threshold(0.0)), 0);
     assert!(above(model.threshold(0.25)) <= 15);
@@ -76,23 +70,42 @@ fn thresholds_come_from_held_back_parts() {
 }
 
 #[test]
-fn too_few_traces_make_no_model() {
-    assert!(TraceModel::fit(&ordinary(MIN_TRACES - 1)).is_none());
-    assert!(TraceModel::fit(&ordinary(MIN_TRACES)).is_some());
+fn what_ordinary_windows_lack_too_is_no_oddity() {
+    let model = fit(&ordinary(60)).unwrap();
+    let share = |calls: &[u16]| model.share_as_high(&bag(calls, 3));
+    let all = share(&[3, 3, 3, 3, 3, 4, 5, 6, 33, 78, 102]);
+    let few = share(&[3, 3, 3]);
+    assert!(all > 0.2, "{all}");
+    assert!((few - 1.0 / 61.0).abs() < 1e-9, "{few}");
+    let lacking = model.lacking(&bag(&[3, 3, 3, 4], 3));
+    let calls: Vec<u16> = lacking.iter().map(|(call, _)| *call).collect();
+    assert_eq!(calls, [5, 6, 33]);
+}
+
+#[test]
+fn too_few_bags_make_no_model() {
+    assert!(fit(&ordinary(MIN_BAGS as u16 - 1)).is_none());
+    assert!(fit(&ordinary(MIN_BAGS as u16)).is_some());
+}
+
+fn bags(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Bag>> {
+    let calls = prop::collection::vec(prop_oneof![0_u16..6, any::<u16>()], 0..30);
+    let one = (calls, any::<u32>()).prop_map(|(calls, new_pairs)| bag(&calls, new_pairs));
+    prop::collection::vec(one, count)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
-    fn scores_are_finite_whatever_was_learned(
-        learned in prop::collection::vec(prop::collection::vec(prop_oneof![0_u16..6, any::<u16>()], 0..30), 10..20),
-        trace in prop::collection::vec(prop_oneof![0_u16..6, any::<u16>()], 0..40),
-    ) {
-        let model = TraceModel::fit(&learned).unwrap();
-        prop_assert!(model.score(&trace).is_finite());
-        prop_assert!(model.views(&trace).iter().all(|view| view.is_finite()));
+    fn scores_are_finite_whatever_was_learned(learned in bags(10..20), judged in bags(1..2)) {
+        let model = fit(&learned).unwrap();
+        let judged = &judged[0];
+        prop_assert!(model.score(judged).is_finite());
+        prop_assert!(model.views(judged).iter().all(|view| view.is_finite()));
         prop_assert!([0.0, 0.001, 0.5, 1.0].iter().all(|share| model.threshold(*share).is_finite()));
-        let again = TraceModel::fit(&learned).unwrap();
-        prop_assert_eq!(model.score(&trace).to_bits(), again.score(&trace).to_bits());
+        let share = model.share_as_high(judged);
+        prop_assert!(share > 0.0 && share <= 1.0);
+        let again = fit(&learned).unwrap();
+        prop_assert_eq!(model.score(judged).to_bits(), again.score(judged).to_bits());
     }
 }

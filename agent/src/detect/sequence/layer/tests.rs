@@ -12,6 +12,7 @@ use crate::baseline::key::Key;
 use crate::baseline::learning::LearningSettings;
 use crate::detect::detector::testing::sight;
 use crate::observe::event::Moment;
+use crate::observe::window::CallCount;
 
 const CALLS: [&str; 6] = ["read", "write", "openat", "close", "mmap", "poll"];
 const CONTAINER: CgroupId = CgroupId(7);
@@ -65,6 +66,17 @@ impl Bench {
     }
 
     fn window(&mut self) -> Option<Claim> {
+        self.window_with(None)
+    }
+
+    /// A window that made these calls, 100 times each.
+    fn window_with(&mut self, calls: Option<&[u16]>) -> Option<Claim> {
+        let often = |call: &u16| CallCount {
+            call: *call,
+            calls: 100,
+            errors: 0,
+        };
+        let calls = calls.map(|calls| calls.iter().map(often).collect());
         self.windows += 1;
         let window = Share {
             ms: 5000,
@@ -78,7 +90,7 @@ impl Bench {
             phase: Some(Phase::Serve),
             sightings: Vec::new(),
             features: None,
-            calls: None,
+            calls,
             activity: Default::default(),
             requests: 0,
             lost_events: 0,
@@ -117,6 +129,49 @@ fn many_at_once_after_long_quiet_are_claimed_and_the_claim_says_how_rare() {
     );
     assert_eq!(claim.process.as_ref().unwrap().pid, 42);
     assert!((claim.score().0 - (2.0 - f64::ln(expected))).abs() < 0.02);
+}
+
+#[test]
+fn what_else_a_window_lacks_makes_it_rarer_and_is_named() {
+    let claimed = |calls: Option<&[u16]>| {
+        let mut bench = Bench::quiet(17_280);
+        for window in 0..100_u16 {
+            let idle = [0, 1, 7];
+            let busy = [0, 1, 3, 7, 9 + window % 2];
+            let made: &[u16] = if window % 5 == 0 { &idle } else { &busy };
+            assert_eq!(bench.window_with(Some(made)), None);
+        }
+        bench.meet("read", 36);
+        bench.window_with(calls).unwrap()
+    };
+    let unknown = claimed(None);
+    let poor = claimed(Some(&[0, 9, 10]));
+    let rich = claimed(Some(&[0, 1, 3, 7, 9, 10]));
+    assert!(poor.false_per_month.0 < unknown.false_per_month.0 / 2.0);
+    assert!(rich.false_per_month.0 > unknown.false_per_month.0);
+    assert!(rich.false_per_month.0 <= 2.0 * unknown.false_per_month.0);
+    let missing = |claim: &Claim| {
+        let reasons = claim.reasons.iter();
+        let missing = reasons.filter(|it| it.name == "missing_call");
+        missing.map(|it| it.reason.clone()).collect::<Vec<_>>()
+    };
+    assert!(missing(&poor).iter().any(|it| it.starts_with("no write, ")));
+    assert!(missing(&rich).is_empty() && missing(&unknown).is_empty());
+}
+
+#[test]
+fn windows_are_learned_unless_claimed_or_frozen() {
+    let mut bench = Bench::quiet(17_280);
+    let learned = |bench: &Bench| bench.baseline.phases[&Phase::Serve].bags.in_order().len();
+    assert_eq!(bench.window_with(Some(&[0, 1])), None);
+    assert_eq!(learned(&bench), 1);
+    bench.meet("read", 36);
+    assert!(bench.window_with(Some(&[0, 1])).is_some());
+    assert_eq!(learned(&bench), 1);
+    let word = Decision::new(0, "operator", "");
+    bench.baseline.set_frozen(true, word);
+    assert_eq!(bench.window_with(Some(&[0, 1])), None);
+    assert_eq!(learned(&bench), 1);
 }
 
 #[test]
