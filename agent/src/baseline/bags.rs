@@ -128,7 +128,10 @@ mod tests {
     fn a_uniform_choice_is_kept_and_told_replica_by_replica_in_time() {
         let mut bags = Bags::default();
         for window in 0..4000_u64 {
-            let replica = ["a", "b"][usize::from(window.is_multiple_of(2))];
+            let replica = match window.is_multiple_of(2) {
+                true => "a",
+                false => "b",
+            };
             bags.offer(replica, Moment(window), &[count(1, window + 1)], 0);
         }
         let made: Vec<u64> = bags.in_order().iter().map(|bag| bag.total()).collect();

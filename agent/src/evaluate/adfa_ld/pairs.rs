@@ -80,8 +80,8 @@ mod tests {
     use super::*;
 
     fn learned() -> (Pairs, Vec<Bag>) {
-        let mut traces = vec![vec![1, 2, 3]; 10];
-        traces[0] = vec![1, 3, 2, 1, 3];
+        let mut traces = vec![vec![1, 3, 2, 1, 3]];
+        traces.extend(vec![vec![1, 2, 3]; 9]);
         Pairs::learn(&traces)
     }
 
