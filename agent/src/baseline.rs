@@ -7,6 +7,7 @@ pub mod adoption;
 pub mod arrivals;
 pub mod bags;
 pub mod calls;
+pub mod claims;
 pub mod decision;
 pub mod diff;
 pub mod exposure;

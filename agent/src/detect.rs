@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no clock, no async.
 
+pub mod account;
 pub mod allow;
 pub mod budget;
 pub mod calls;

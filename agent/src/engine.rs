@@ -195,7 +195,8 @@ impl<S: Store> Engine<S> {
             incident,
         } = resume;
         let cgroup = container.cgroup;
-        self.detector.resume(cgroup, detection);
+        let now_s = self.steady.seconds(self.time.since_boot());
+        self.detector.resume(cgroup, &key, now_s, detection);
         if let Some(incident) = incident {
             self.incidents.resume(incident);
         }
@@ -300,7 +301,7 @@ impl<S: Store> Engine<S> {
                 container: Arc::clone(&member.container),
                 key: member.key.clone(),
                 observer: member.observer.clone(),
-                detection: self.detector.detection(*cgroup),
+                detection: self.detector.detection(*cgroup, &member.key),
                 incident: self.incidents.open_of(*cgroup).cloned(),
             })));
         }

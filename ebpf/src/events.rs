@@ -40,6 +40,8 @@ pub mod kind {
     pub const UNIX: u32 = 17;
     /// [`SequenceEvent`](super::SequenceEvent).
     pub const SEQUENCE: u32 = 18;
+    /// [`SignalEvent`](super::SignalEvent).
+    pub const SIGNAL: u32 = 19;
 }
 
 /// What every event begins with.
@@ -131,6 +133,18 @@ pub struct ExitEvent {
     pub header: Header,
     /// Status as `wait` gives it.
     pub status: u32,
+    /// Always 0.
+    pub _pad: u32,
+}
+
+/// A signal that asks a process of the container to end came from outside the container.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct SignalEvent {
+    /// Common part; `pid` is the process that gets it, `comm` the sender's.
+    pub header: Header,
+    /// Number of the signal.
+    pub signal: u32,
     /// Always 0.
     pub _pad: u32,
 }

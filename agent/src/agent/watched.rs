@@ -207,6 +207,7 @@ pub const fn kind(action: &Action) -> &'static str {
         Action::Fork { .. } => "fork",
         Action::Exec(_) => "exec",
         Action::Exit { .. } => "exit",
+        Action::AskedToEnd { .. } => "asked_to_end",
         Action::Open { .. } => "open",
         Action::OpenFailed { .. } => "open_failed",
         Action::Map { .. } => "map",

@@ -1,12 +1,13 @@
 //! The baseline of one workload: learned facts and feature rows per phase, with their exposure.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::bags::Bags;
 use super::calls::CallPeaks;
+use super::claims::Claims;
 use super::decision::{Decision, Freezing};
 use super::exposure::{Clock, Exposure, Share, Totals, merge_clocks};
 use super::facts::{FactSet, Learned, Seen, cap, truncate};
@@ -18,7 +19,7 @@ use super::orders::Orders;
 use super::rhythms::Rhythms;
 use super::rollout::Predecessor;
 use super::sample::Sample;
-use super::support::name_of;
+use super::support::{ENOUGH, name_of};
 use super::surprises::Surprises;
 use crate::observe::fact::{Fact, Family, Phase, Sighting};
 
@@ -220,6 +221,9 @@ pub struct Baseline {
     /// The operator's last word on whether it learns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freezing: Option<Freezing>,
+    /// What the layers that watch windows have claimed so far.
+    #[serde(default, skip_serializing_if = "Claims::is_empty")]
+    pub claims: Claims,
     /// Learned state per phase.
     pub phases: BTreeMap<Phase, PhaseBaseline>,
 }
@@ -237,6 +241,7 @@ impl Baseline {
             reset: None,
             version_before: 0,
             freezing: None,
+            claims: Claims::default(),
             phases: BTreeMap::new(),
         }
     }
@@ -301,11 +306,15 @@ impl Baseline {
     pub fn knows(&self, sighting: &Sighting) -> Knowledge {
         let (phase, fact, marks) = (sighting.phase, &sighting.fact, sighting.marks);
         let name = name_of(sighting);
-        let holds = |phase: Phase| {
-            self.family(phase, fact.family)
-                .and_then(|family| family.facts.get(fact))
-                .is_some_and(|seen| seen.vouches_for(name))
+        let learned = |phase: Phase| self.family(phase, fact.family)?.facts.get(fact);
+        // Which phase a name came up in depends on how busy the machine was, so the names of all phases count.
+        let varies = name.is_some() && {
+            let names = Phase::ALL.into_iter().filter_map(learned);
+            let names: BTreeSet<u64> = names.flat_map(|seen| seen.names.iter().copied()).collect();
+            names.len() >= ENOUGH
         };
+        let holds =
+            |phase: Phase| learned(phase).is_some_and(|seen| varies || seen.vouches_for(name));
         if holds(phase) {
             return Knowledge::Here;
         }
@@ -446,6 +455,7 @@ impl Baseline {
         self.reset = self.reset.take().max(other.reset.clone());
         self.version_before = self.version_before.max(other.version_before);
         self.freezing = self.freezing.take().max(other.freezing.clone());
+        self.claims.merge(&other.claims);
         for (phase, theirs) in &other.phases {
             self.phases.entry(*phase).or_default().merge(theirs);
         }

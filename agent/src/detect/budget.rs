@@ -1,8 +1,9 @@
-//! How many findings a container may raise, and what becomes of the rest.
+//! How many findings the containers of one workload may raise, and what becomes of the rest.
 //!
 //! Low and medium findings share the operator's budget half and half, so that small matters cannot use up what is
-//! kept for larger ones. High and critical ones always pass, but the same fact only once an hour, and a flood of them
-//! is cut: after a hundred an hour of one class, one more says nothing new.
+//! kept for larger ones. It belongs to the workload, not to a container: it comes in with each container's time, and a
+//! restart does not fill it. High and critical findings always pass, but the same fact of a container only once an hour,
+//! and a flood of them is cut: after a hundred an hour of one class, one more says nothing new.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::finding::{Class, Severity};
 use super::outlook::MONTH_S;
+use crate::baseline::hash::hash64;
+use crate::observe::event::CgroupId;
 use crate::observe::fact::Origin;
 
 /// Why something was not reported.
@@ -58,9 +61,9 @@ const HOUR_S: i64 = 3600;
 
 /// The part of the budget that novelties may use by what is expected of them. The rest is for the layers that watch
 /// windows.
-pub const NOVELTY_SHARE: f64 = 0.75;
+pub const NOVELTY_SHARE: f64 = 0.5;
 
-/// Facts whose last report is remembered per container.
+/// Facts whose last report is remembered per workload.
 const REMEMBERED: usize = 1024;
 
 /// High and critical findings of one class per hour.
@@ -78,18 +81,40 @@ enum Lane {
     Paging(Class),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Bucket {
-    tokens: f64,
-    filled_s: i64,
+/// A finding that asks to pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking {
+    /// The container.
+    pub cgroup: CgroupId,
+    /// Its severity.
+    pub severity: Severity,
+    /// Its class.
+    pub class: Class,
+    /// Who did it.
+    pub origin: Origin,
+    /// Equal for findings that say the same.
+    pub fact: u64,
 }
 
-/// Budget of one container.
+impl Asking {
+    fn lane(&self) -> Lane {
+        match (self.severity, self.origin) {
+            (Severity::High | Severity::Critical, _) => Lane::Paging(self.class),
+            (_, Origin::Runtime) => Lane::Operator(self.class, self.severity),
+            (Severity::Medium, Origin::Server) => Lane::Medium,
+            (Severity::Low, Origin::Server) => Lane::Low,
+        }
+    }
+}
+
+/// Budget of one workload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Budget {
     per_month: f64,
+    /// Findings that may still pass.
     #[serde(with = "lanes")]
-    buckets: BTreeMap<Lane, Bucket>,
+    left: BTreeMap<Lane, f64>,
+    /// When each fact of each container was last reported, Unix seconds.
     reported: BTreeMap<u64, i64>,
 }
 
@@ -99,7 +124,7 @@ impl Budget {
     pub fn new(per_month: f64) -> Self {
         Self {
             per_month: per_month.max(0.0),
-            buckets: BTreeMap::new(),
+            left: BTreeMap::new(),
             reported: BTreeMap::new(),
         }
     }
@@ -110,48 +135,33 @@ impl Budget {
         self.per_month
     }
 
-    /// Whether a fact (by its hash) was reported within the last hour.
+    /// Whether a fact (by its hash) of a container was reported within the last hour.
     #[must_use]
-    pub fn is_repeat(&self, fact: u64, now_s: i64) -> bool {
-        self.reported
-            .get(&fact)
-            .is_some_and(|last_s| now_s.saturating_sub(*last_s) < HOUR_S)
+    pub fn is_repeat(&self, cgroup: CgroupId, fact: u64, now_s: i64) -> bool {
+        let last = self.reported.get(&of_container(cgroup, fact));
+        last.is_some_and(|last_s| now_s.saturating_sub(*last_s) < HOUR_S)
+    }
+
+    /// What a container was watched for brings in its part.
+    pub fn earn(&mut self, seconds: f64) {
+        let seconds = seconds.clamp(0.0, MONTH_S);
+        let half = self.per_month / 2.0;
+        for (lane, left) in &mut self.left {
+            let (capacity, per_second) = terms(*lane, half);
+            *left = (*left + seconds * per_second).min(capacity);
+        }
     }
 
     /// Takes one finding from the budget and remembers its fact; false when the budget is used up.
-    pub fn take(
-        &mut self,
-        severity: Severity,
-        class: Class,
-        origin: Origin,
-        fact: u64,
-        now_s: i64,
-    ) -> bool {
-        let half = self.per_month / 2.0;
-        let (lane, capacity, per_second) = match (severity, origin) {
-            (Severity::High | Severity::Critical, _) => {
-                (Lane::Paging(class), FLOOD, FLOOD / HOUR_S as f64)
-            }
-            (_, Origin::Runtime) => {
-                let lane = Lane::Operator(class, severity);
-                (lane, 1.0, OPERATOR_PER_DAY / 86_400.0)
-            }
-            (Severity::Medium, Origin::Server) => (Lane::Medium, half.max(1.0), half / MONTH_S),
-            (Severity::Low, Origin::Server) => (Lane::Low, half.max(1.0), half / MONTH_S),
-        };
-        let bucket = self.buckets.entry(lane).or_insert(Bucket {
-            tokens: capacity,
-            filled_s: now_s,
-        });
-        // A clock that was set back fills nothing.
-        let passed_s = now_s.saturating_sub(bucket.filled_s).max(0);
-        bucket.tokens = (bucket.tokens + passed_s as f64 * per_second).min(capacity);
-        bucket.filled_s = now_s;
-        if bucket.tokens < 1.0 {
+    pub fn take(&mut self, asking: &Asking, now_s: i64) -> bool {
+        let lane = asking.lane();
+        let (capacity, _) = terms(lane, self.per_month / 2.0);
+        let left = self.left.entry(lane).or_insert(capacity);
+        if *left < 1.0 {
             return false;
         }
-        bucket.tokens -= 1.0;
-        self.remember(fact, now_s);
+        *left -= 1.0;
+        self.remember(of_container(asking.cgroup, asking.fact), now_s);
         true
     }
 
@@ -166,16 +176,29 @@ impl Budget {
     }
 }
 
+fn of_container(cgroup: CgroupId, fact: u64) -> u64 {
+    hash64(&[&cgroup.0.to_le_bytes(), &fact.to_le_bytes()])
+}
+
+/// How many findings of a lane may come at once, and how many more with each second of a container.
+fn terms(lane: Lane, half_per_month: f64) -> (f64, f64) {
+    match lane {
+        Lane::Paging(_) => (FLOOD, FLOOD / HOUR_S as f64),
+        Lane::Operator(..) => (1.0, OPERATOR_PER_DAY / 86_400.0),
+        Lane::Medium | Lane::Low => (half_per_month.max(1.0), half_per_month / MONTH_S),
+    }
+}
+
 /// JSON has no maps with structured keys: the lanes are written as a list of pairs, in order.
 mod lanes {
     use std::collections::BTreeMap;
 
     use serde::{Deserialize, Deserializer, Serializer};
 
-    use super::{Bucket, Lane};
+    use super::Lane;
 
     pub(super) fn serialize<S: Serializer>(
-        map: &BTreeMap<Lane, Bucket>,
+        map: &BTreeMap<Lane, f64>,
         to: S,
     ) -> Result<S::Ok, S::Error> {
         to.collect_seq(map)
@@ -183,10 +206,8 @@ mod lanes {
 
     pub(super) fn deserialize<'a, D: Deserializer<'a>>(
         from: D,
-    ) -> Result<BTreeMap<Lane, Bucket>, D::Error> {
-        Ok(Vec::<(Lane, Bucket)>::deserialize(from)?
-            .into_iter()
-            .collect())
+    ) -> Result<BTreeMap<Lane, f64>, D::Error> {
+        Ok(Vec::<(Lane, f64)>::deserialize(from)?.into_iter().collect())
     }
 }
 
@@ -194,52 +215,77 @@ mod lanes {
 mod tests {
     use super::*;
 
+    const ONE: CgroupId = CgroupId(1);
+
+    fn asking(severity: Severity, class: Class, origin: Origin, fact: u64) -> Asking {
+        Asking {
+            cgroup: ONE,
+            severity,
+            class,
+            origin,
+            fact,
+        }
+    }
+
     fn medium(budget: &mut Budget, fact: u64, now_s: i64) -> bool {
-        budget.take(Severity::Medium, Class::File, Origin::Server, fact, now_s)
+        let asking = asking(Severity::Medium, Class::File, Origin::Server, fact);
+        budget.take(&asking, now_s)
     }
 
     #[test]
-    fn the_budget_refills_over_the_month() {
+    fn the_budget_comes_in_with_the_time_of_containers() {
         let mut budget = Budget::new(2.0);
         assert!(medium(&mut budget, 1, 0));
+        budget.earn(86_400.0);
         assert!(!medium(&mut budget, 2, 86_400));
-        assert!(medium(&mut budget, 2, 31 * 86_400));
+        // Thirty containers for another day.
+        budget.earn(30.0 * 86_400.0);
+        assert!(medium(&mut budget, 2, 2 * 86_400));
+        budget.earn(f64::MAX);
+        assert!(medium(&mut budget, 3, 2 * 86_400));
+        assert!(
+            !medium(&mut budget, 4, 2 * 86_400),
+            "what is not used is not saved up"
+        );
     }
 
     #[test]
     fn small_matters_do_not_use_up_what_larger_ones_need() {
         let mut budget = Budget::new(1.0);
-        let low = |budget: &mut Budget, fact| {
-            budget.take(Severity::Low, Class::File, Origin::Server, fact, 0)
+        let low = |budget: &mut Budget, class, origin, fact| {
+            budget.take(&asking(Severity::Low, class, origin, fact), 0)
         };
-        assert!(low(&mut budget, 1));
-        assert!(!low(&mut budget, 2));
+        assert!(low(&mut budget, Class::File, Origin::Server, 1));
+        assert!(!low(&mut budget, Class::File, Origin::Server, 2));
         assert!(medium(&mut budget, 3, 0));
         assert!(!medium(&mut budget, 4, 0));
-        assert!(budget.take(Severity::Low, Class::Process, Origin::Runtime, 5, 0));
-        assert!(budget.take(Severity::Low, Class::File, Origin::Runtime, 6, 0));
-        assert!(!budget.take(Severity::Low, Class::File, Origin::Runtime, 7, 0));
-        assert!(budget.take(Severity::Medium, Class::File, Origin::Runtime, 8, 0));
+        assert!(low(&mut budget, Class::Process, Origin::Runtime, 5));
+        assert!(low(&mut budget, Class::File, Origin::Runtime, 6));
+        assert!(!low(&mut budget, Class::File, Origin::Runtime, 7));
+        let other = asking(Severity::Medium, Class::File, Origin::Runtime, 8);
+        assert!(budget.take(&other, 0));
     }
 
     #[test]
     fn pages_pass_until_they_are_a_flood() {
         let mut budget = Budget::new(0.0);
-        let passed = (0..1000).filter(|fact| {
-            budget.take(Severity::Critical, Class::Process, Origin::Server, *fact, 0)
-        });
+        let critical = |fact| asking(Severity::Critical, Class::Process, Origin::Server, fact);
+        let passed = (0..1000).filter(|fact| budget.take(&critical(*fact), 0));
         assert_eq!(passed.count(), 100);
-        assert!(budget.take(Severity::High, Class::Network, Origin::Server, 7, 0));
-        assert!(budget.take(Severity::High, Class::Process, Origin::Server, 7, 40));
+        let other = asking(Severity::High, Class::Network, Origin::Server, 7);
+        assert!(budget.take(&other, 0));
+        budget.earn(40.0);
+        assert!(budget.take(&critical(7), 40));
     }
 
     #[test]
-    fn a_fact_repeats_after_an_hour() {
+    fn a_fact_of_a_container_repeats_after_an_hour() {
         let mut budget = Budget::new(1.0);
-        assert!(!budget.is_repeat(9, 0));
+        assert!(!budget.is_repeat(ONE, 9, 0));
         assert!(medium(&mut budget, 9, 0));
-        assert!(budget.is_repeat(9, 3599));
-        assert!(!budget.is_repeat(9, 3600));
+        assert!(budget.is_repeat(ONE, 9, 3599));
+        assert!(!budget.is_repeat(ONE, 9, 3600));
+        assert!(!budget.is_repeat(CgroupId(2), 9, 1));
     }
 
     #[test]
@@ -249,6 +295,6 @@ mod tests {
             medium(&mut budget, fact, i64::try_from(fact).unwrap_or(0));
         }
         assert_eq!(budget.reported.len(), REMEMBERED);
-        assert!(budget.is_repeat(4999, 5000));
+        assert!(budget.is_repeat(ONE, 4999, 5000));
     }
 }

@@ -121,6 +121,13 @@ impl Claim {
         }
     }
 
+    /// How rare it is taken to be, nats, whatever its danger: 0 for once a month.
+    #[must_use]
+    pub fn rarity(&self) -> f64 {
+        let adjustments = self.adjustments.iter().map(|part| part.value);
+        rarity(self.false_per_month.0) + adjustments.sum::<f64>()
+    }
+
     /// The score in nats with its parts: danger, rarity and adjustments, up to the highest score allowed.
     #[must_use]
     pub fn score(&self) -> (f64, Vec<Contribution>) {

@@ -24,9 +24,12 @@ use crate::observe::event::CgroupId;
 use crate::observe::fact::{Family, Phase, Sighting};
 use crate::observe::window::WindowReport;
 
+mod budgets;
 mod detection;
 
 pub use detection::Detection;
+
+use budgets::Budgets;
 
 /// What the detectors are told once.
 #[derive(Clone, Debug)]
@@ -50,6 +53,8 @@ pub struct Settings {
 pub struct Detector {
     settings: Settings,
     verdicts: BTreeMap<CgroupId, Verdict>,
+    /// By workload; those unused for longest give way.
+    budgets: Budgets,
     losses: loss::LossLayer,
     rates: RateLayer,
     calls: CallLayer,
@@ -68,6 +73,7 @@ impl Detector {
             signals: Signals::default(),
             sequences: SequenceLayer::default(),
             verdicts: BTreeMap::new(),
+            budgets: Budgets::default(),
             settings,
         }
     }
@@ -206,7 +212,8 @@ impl Detector {
             replica,
             now_s,
         };
-        self.verdict(cgroup).window(report.lost_events);
+        verdict(&mut self.verdicts, cgroup, self.settings.findings_per_month)
+            .window(report.lost_events);
         let mut outcomes: Vec<_> = report
             .sightings
             .iter()
@@ -228,7 +235,11 @@ impl Detector {
         }
         claims.extend(self.signals.window(baseline, at, report));
         claims.extend(self.sequences.window(baseline, at, report));
-        outcomes.extend(self.verdict(cgroup).judge_all(baseline, at, claims));
+        let per_month = self.settings.findings_per_month;
+        let budget = self.budgets.of(&baseline.key, per_month, now_s);
+        budget.earn(report.length_ns as f64 / 1e9);
+        let verdict = verdict(&mut self.verdicts, cgroup, per_month);
+        outcomes.extend(verdict.judge_all(baseline, budget, at, claims));
         baseline.mature(self.settings.learning, now_s);
         if let Some(drift) = drift::claim(baseline, report.end, now_s) {
             outcomes.push(self.judge(baseline, at, drift, false));
@@ -237,7 +248,9 @@ impl Detector {
     }
 
     fn judge(&mut self, baseline: &Baseline, at: At<'_>, claim: Claim, told: bool) -> Outcome {
-        self.verdict(at.cgroup).judge(baseline, at, claim, told)
+        let per_month = self.settings.findings_per_month;
+        let budget = self.budgets.of(&baseline.key, per_month, at.now_s);
+        verdict(&mut self.verdicts, at.cgroup, per_month).judge(baseline, budget, at, claim, told)
     }
 
     /// Drops the state of a container that is gone.
@@ -262,13 +275,15 @@ impl Detector {
         scores.extend(rates.map(|(nats, limit)| ("rates", nats, limit)));
         scores
     }
+}
 
-    fn verdict(&mut self, cgroup: CgroupId) -> &mut Verdict {
-        let per_month = self.settings.findings_per_month;
-        self.verdicts
-            .entry(cgroup)
-            .or_insert_with(|| Verdict::new(per_month))
-    }
+fn verdict(
+    verdicts: &mut BTreeMap<CgroupId, Verdict>,
+    cgroup: CgroupId,
+    per_month: f64,
+) -> &mut Verdict {
+    let verdict = verdicts.entry(cgroup);
+    verdict.or_insert_with(|| Verdict::new(per_month))
 }
 
 /// Whether news of a family that still learns is judged all the same: the image before was judged, did no such thing,

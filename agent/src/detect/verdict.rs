@@ -6,7 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::budget::{Budget, Reason};
+use super::account::{enter, forecasts, held_to_record, rarity_needed};
+use super::budget::{Asking, Budget, Reason};
 use super::claim::{At, Claim};
 use super::corroboration::Corroboration;
 use super::danger::{PAGES_FROM, TAKEOVER_FROM, begins_at, severity};
@@ -24,7 +25,9 @@ const THRESHOLD_HOLDS_S: i64 = 300;
 /// What the verdict remembers of one container.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
-    budget: Budget,
+    /// Findings per container and month that the operator allows.
+    #[serde(default = "one")]
+    per_month: f64,
     /// Events lost in the last two windows.
     lost: [u64; 2],
     /// Findings suppressed since the last one reported.
@@ -41,18 +44,25 @@ struct Weighed {
     claim: Claim,
     score: f64,
     parts: Vec<Contribution>,
+    /// How rare it said it was, where its layer foretells that.
+    said: Option<f64>,
+    /// How rare it is held to be with all that speaks for it, nats.
+    rarity: f64,
 }
 
 impl Weighed {
-    fn new(claim: Claim) -> Self {
+    fn new(mut claim: Claim, baseline: &Baseline) -> Self {
+        let said = held_to_record(&mut claim, baseline);
         let (score, parts) = match claim.fixed {
             Some(fixed) => (begins_at(fixed), fixed_parts(&claim, begins_at(fixed))),
             None => claim.score(),
         };
         Self {
+            rarity: claim.rarity(),
             claim,
             score,
             parts,
+            said,
         }
     }
 
@@ -66,6 +76,7 @@ impl Weighed {
         let (None, Some(mut by)) = (self.claim.fixed, by) else {
             return;
         };
+        self.rarity += by.value;
         by.value = by.value.min(most - self.score);
         if by.value > 0.0 {
             self.score += by.value;
@@ -75,11 +86,11 @@ impl Weighed {
 }
 
 impl Verdict {
-    /// A container of which nothing was claimed yet.
+    /// A container of which nothing was claimed yet, with so many findings per container and month.
     #[must_use]
     pub fn new(findings_per_month: f64) -> Self {
         Self {
-            budget: Budget::new(findings_per_month),
+            per_month: findings_per_month.max(0.0),
             lost: [0; 2],
             suppressed: 0,
             scores: [0.0; 2],
@@ -95,11 +106,15 @@ impl Verdict {
             .map_or_else(|| self.worth_reading(), |(_, threshold)| threshold)
     }
 
-    /// The score from which a claim is reported. What pages passes any budget. Of novelties that are no takeover, whose
-    /// number is foretold, those pass that fit into their part of the budget, the highest scores first; the layers that
-    /// watch windows keep to the budget by how they are set, and what comes through the runtime has an allowance of its
-    /// own.
+    /// The score from which a claim is reported, whatever the highest it may have. Claims of the layers that watch windows
+    /// must be as rare as their part of the budget asks. Of novelties that are no takeover those pass that fit into their
+    /// part of it, the highest scores first, and what pages. What comes through the runtime has an allowance of its own.
     fn threshold_of(&mut self, claim: &Claim, baseline: &Baseline, now_s: i64) -> f64 {
+        if forecasts(claim.method) {
+            let hours = baseline.exposure().seconds as f64 / 3600.0;
+            let needed = rarity_needed(claim.danger.0, self.per_month, hours);
+            return self.worth_reading().max(claim.danger.0 + needed);
+        }
         let is_foretold = claim.method == Method::Novelty
             && claim.origin == Origin::Server
             && claim.danger.0 < TAKEOVER_FROM;
@@ -111,14 +126,14 @@ impl Verdict {
         {
             return threshold;
         }
-        let threshold = threshold(&prospects(baseline), self.budget.per_month());
+        let threshold = threshold(&prospects(baseline), self.per_month);
         self.novelty_threshold = Some((now_s, threshold));
         threshold
     }
 
     /// The score that makes a claim worth reading under the budget, nats.
     fn worth_reading(&self) -> f64 {
-        worth_reading(self.budget.per_month()).min(PAGES_FROM)
+        worth_reading(self.per_month).min(PAGES_FROM)
     }
 
     /// A window begins to be judged, in which so many events were lost.
@@ -134,25 +149,36 @@ impl Verdict {
     }
 
     /// Judges one claim. `told` says that a low or medium finding of it was reported before.
-    pub fn judge(&mut self, baseline: &Baseline, at: At<'_>, claim: Claim, told: bool) -> Outcome {
-        let weighed = Weighed::new(claim);
+    pub fn judge(
+        &mut self,
+        baseline: &Baseline,
+        budget: &mut Budget,
+        at: At<'_>,
+        claim: Claim,
+        told: bool,
+    ) -> Outcome {
+        let weighed = Weighed::new(claim, baseline);
         // What goes on since long speaks for nothing new.
         if !told {
             self.corroboration
                 .note(&weighed.claim, weighed.score, at.now_s);
         }
-        self.decide(baseline, at, weighed, told)
+        self.decide(baseline, budget, at, weighed, told)
     }
 
     /// Judges what was claimed at one time, in whatever order: the claims speak for each other, and the strongest is
     /// told first.
     pub fn judge_all(
         &mut self,
-        baseline: &Baseline,
+        baseline: &mut Baseline,
+        budget: &mut Budget,
         at: At<'_>,
         claims: Vec<Claim>,
     ) -> Vec<Outcome> {
-        let mut all: Vec<_> = claims.into_iter().map(Weighed::new).collect();
+        let mut all: Vec<_> = claims
+            .into_iter()
+            .map(|claim| Weighed::new(claim, baseline))
+            .collect();
         all.sort_by(|a, b| {
             let order = b.score.total_cmp(&a.score);
             let order = order.then_with(|| a.claim.identity.cmp(&b.claim.identity));
@@ -161,15 +187,19 @@ impl Verdict {
         for weighed in &all {
             self.corroboration
                 .note(&weighed.claim, weighed.score, at.now_s);
+            if let Some(said) = weighed.said {
+                enter(&weighed.claim, said, at.replica, baseline);
+            }
         }
         all.into_iter()
-            .map(|weighed| self.decide(baseline, at, weighed, false))
+            .map(|weighed| self.decide(baseline, budget, at, weighed, false))
             .collect()
     }
 
     fn decide(
         &mut self,
         baseline: &Baseline,
+        budget: &mut Budget,
         at: At<'_>,
         mut weighed: Weighed,
         told: bool,
@@ -182,33 +212,36 @@ impl Verdict {
             claim,
             score,
             parts,
+            rarity,
+            ..
         } = weighed;
         self.scores[1] = self.scores[1].max(score);
         let threshold = self.threshold_of(&claim, baseline, at.now_s);
         let severity = match claim.fixed {
             Some(fixed) => fixed,
-            None if score >= threshold => severity(score).unwrap_or(Severity::Low),
+            None if claim.danger.0 + rarity >= threshold => {
+                severity(score).unwrap_or(Severity::Low)
+            }
             None => return Outcome::suppressed(Reason::Weak),
         };
         let may_be_small = severity < Severity::High && claim.fixed.is_none();
-        let repeat = (told && may_be_small) || self.budget.is_repeat(claim.identity, at.now_s);
+        let repeat =
+            (told && may_be_small) || budget.is_repeat(at.cgroup, claim.identity, at.now_s);
         if repeat {
             return self.suppress(Reason::Repeat);
         }
         if !claim.always && self.corroboration.is_told(&claim, severity, at.now_s) {
             return self.suppress(Reason::Act);
         }
-        let Claim {
+        let class = claim.class;
+        let asking = Asking {
+            cgroup: at.cgroup,
+            severity,
             class,
-            origin,
-            identity,
-            ..
-        } = claim;
-        let allowed = claim.always
-            || self
-                .budget
-                .take(severity, class, origin, identity, at.now_s);
-        if !allowed {
+            origin: claim.origin,
+            fact: claim.identity,
+        };
+        if !claim.always && !budget.take(&asking, at.now_s) {
             return self.suppress(Reason::Budget);
         }
         self.corroboration.tell(&claim, severity, at.now_s);
@@ -221,7 +254,7 @@ impl Verdict {
             method: claim.method,
             phase: claim.phase,
             score,
-            threshold,
+            threshold: threshold.min(score),
             fact_id: claim.fact_id,
             feature: claim.feature,
             title: claim.title,
@@ -243,6 +276,11 @@ impl Verdict {
         self.suppressed = self.suppressed.saturating_add(1);
         Outcome::suppressed(reason)
     }
+}
+
+/// The budget of recordings from when it was kept elsewhere.
+const fn one() -> f64 {
+    1.0
 }
 
 /// What alerts whatever was learned is not scored: it has the score at which its severity begins.

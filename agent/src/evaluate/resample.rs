@@ -2,7 +2,9 @@
 //! random, then the recorded stop, moved in time and under new names.
 //!
 //! Nothing within a drawn block is changed, so what belongs together stays together; what is new is only which block
-//! follows which. Of the blocks of each life every other one is for learning, the rest for judging.
+//! follows which. The first half of each life's blocks is for learning, the rest for judging, as in life: the kernel
+//! tells a thing once in a container's life, so what a block of the second half brings would have been told earlier if it
+//! had happened earlier.
 
 use std::sync::Arc;
 
@@ -37,6 +39,17 @@ impl Dice {
     pub fn below(&mut self, limit: u64) -> u64 {
         self.next().checked_rem(limit).unwrap_or(0)
     }
+
+    /// The numbers below `length` in any order (Durstenfeld's shuffle, 1964).
+    pub fn shuffled(&mut self, length: usize) -> Vec<usize> {
+        let mut all: Vec<usize> = (0..length).collect();
+        for last in (1..length).rev() {
+            // Not above `last`, which is an index.
+            let other = self.below(last as u64 + 1) as usize;
+            all.swap(last, other);
+        }
+        all
+    }
 }
 
 /// A recorded life, ready to be put together anew.
@@ -59,13 +72,10 @@ impl Template {
         let serves = |piece: &Piece| piece.phase == Some(Phase::Serve);
         let start = life.pieces.iter().position(serves)?;
         let stop = life.pieces.iter().rposition(serves)? + 1;
-        let firsts: Vec<usize> = (start..stop).step_by(BLOCK).collect();
         let whole = |first: &usize| first + BLOCK <= stop;
-        let part = |odd: usize| -> Vec<usize> {
-            let own = firsts.iter().copied().skip(odd).step_by(2);
-            own.filter(whole).collect()
-        };
-        let blocks = [part(0), part(1)];
+        let firsts: Vec<usize> = (start..stop).step_by(BLOCK).filter(whole).collect();
+        let (learned, judged) = firsts.split_at(firsts.len() / 2);
+        let blocks = [learned.to_vec(), judged.to_vec()];
         blocks.iter().all(|part| part.len() >= 2).then(|| Self {
             life: life.clone(),
             start,

@@ -11,7 +11,7 @@ use super::resample::{Dice, Replica, Template};
 use crate::baseline::key::Key;
 use crate::baseline::learning::State;
 use crate::baseline::model::Baseline;
-use crate::detect::finding::Severity;
+use crate::detect::finding::{Finding, Severity};
 use crate::detect::gamma::poisson_upper;
 use crate::engine::{Engine, Input, Settings, Time};
 use crate::observe::event::{CgroupId, Moment};
@@ -56,12 +56,14 @@ pub struct Report {
     pub workloads: BTreeMap<String, Workload>,
     /// By severity: findings, per container-month, and the largest rate that is not excluded with 95 % confidence.
     pub findings: BTreeMap<&'static str, Count>,
+    /// By the layer that claimed: findings.
+    pub layers: BTreeMap<&'static str, u64>,
     /// All severities together.
     pub all: Count,
     /// What was not reported, by reason.
     pub suppressed: BTreeMap<&'static str, u64>,
-    /// The findings by title, most frequent first.
-    pub titles: Vec<(String, u64)>,
+    /// The findings by title, most frequent first, each with what was observed the first time.
+    pub titles: Vec<(String, u64, String)>,
     /// Recorded lives that were too short or not recorded from their birth.
     pub left_out: u64,
 }
@@ -129,7 +131,7 @@ pub fn soak(directory: &Path, plan: &Plan) -> Result<Report, MaterialError> {
     }
     let hours = plan.hours.div_ceil(by_key.len().max(1) as u64);
     let mut severities: BTreeMap<Severity, u64> = BTreeMap::new();
-    let mut titles: BTreeMap<String, u64> = BTreeMap::new();
+    let mut titles: BTreeMap<String, (u64, String)> = BTreeMap::new();
     for (number, (key, (recorded, templates))) in by_key.iter().enumerate() {
         let defaults = crate::config::Config::default();
         let mut settings = Settings {
@@ -151,11 +153,15 @@ pub fn soak(directory: &Path, plan: &Plan) -> Result<Report, MaterialError> {
         report.judged_hours += camp.judged_ns as f64 / HOUR_NS as f64;
         report.learning_hours += camp.learning_ns as f64 / HOUR_NS as f64;
         report.lives += camp.lives;
-        for (severity, title) in camp.findings {
+        for finding in camp.findings {
+            let (severity, layer) = (finding.severity, finding.method.name());
             *severities.entry(severity).or_default() += 1;
-            *titles
-                .entry(format!("{} · {severity:?} · {title}", key.container))
-                .or_default() += 1;
+            *report.layers.entry(layer).or_default() += 1;
+            let (container, phase) = (&key.container, finding.phase.name());
+            let title = &finding.title;
+            let title = format!("{container} · {layer} · {severity:?} · {phase} · {title}");
+            let entry = titles.entry(title);
+            entry.or_insert_with(|| (0, finding.observed)).0 += 1;
         }
         for (reason, count) in camp.suppressed {
             *report.suppressed.entry(reason).or_default() += count;
@@ -167,7 +173,10 @@ pub fn soak(directory: &Path, plan: &Plan) -> Result<Report, MaterialError> {
         report.findings.insert(severity.name(), count);
     }
     report.all = Count::of(severities.values().sum(), report.judged_hours);
-    report.titles = titles.into_iter().collect();
+    let titles = titles.into_iter();
+    report.titles = titles
+        .map(|(title, (count, first))| (title, count, first))
+        .collect();
     report
         .titles
         .sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
@@ -178,13 +187,15 @@ pub fn soak(directory: &Path, plan: &Plan) -> Result<Report, MaterialError> {
 struct Camp<'a> {
     engine: Engine<BTreeMap<Key, Baseline>>,
     templates: &'a [Template],
+    /// Templates that are still to be drawn before any comes again.
+    order: Vec<usize>,
     dice: Dice,
     replicas: Vec<Replica<'a>>,
     next_cgroup: u64,
     lives: u64,
     learning_ns: u64,
     judged_ns: u64,
-    findings: Vec<(Severity, String)>,
+    findings: Vec<Finding>,
     suppressed: BTreeMap<&'static str, u64>,
 }
 
@@ -204,6 +215,7 @@ impl<'a> Camp<'a> {
         let mut camp = Self {
             engine: Engine::new(settings, BOOT_MS, BTreeMap::new())?,
             templates,
+            order: Vec::new(),
             dice: Dice::new(plan.seed.wrapping_add(number)),
             replicas: Vec::new(),
             next_cgroup: 1,
@@ -223,8 +235,11 @@ impl<'a> Camp<'a> {
     }
 
     fn born(&mut self, now: Moment) -> Option<Replica<'a>> {
-        let drawn = self.dice.below(self.templates.len() as u64);
-        let template = self.templates.get(usize::try_from(drawn).ok()?)?;
+        // No life comes again before all others did: real starts differ, and so do the names that they make up.
+        if self.order.is_empty() {
+            self.order = self.dice.shuffled(self.templates.len());
+        }
+        let template = self.templates.get(self.order.pop()?)?;
         let hours = LIFE_H.0 + self.dice.below(LIFE_H.1 - LIFE_H.0);
         let cgroup = CgroupId(self.next_cgroup);
         self.next_cgroup += 1;
@@ -280,8 +295,7 @@ impl<'a> Camp<'a> {
                     *self.suppressed.entry(reason.name()).or_default() += 1;
                 }
                 let found = effects.findings.into_iter();
-                self.findings
-                    .extend(found.map(|it| (it.finding.severity, it.finding.title)));
+                self.findings.extend(found.map(|it| it.finding));
             }
         }
     }

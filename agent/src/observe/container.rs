@@ -124,6 +124,12 @@ impl Observer {
                 }
                 sighting
             }
+            Action::AskedToEnd { .. } => {
+                if self.processes.is_main(*pid) {
+                    self.phase.asked_to_end(*at);
+                }
+                None
+            }
             Action::Open { .. }
             | Action::OpenFailed { .. }
             | Action::Map { .. }

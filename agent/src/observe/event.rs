@@ -52,6 +52,12 @@ pub enum Action {
         /// Exit status as `wait` reports it: exit code in bits 8..16, signal in bits 0..7.
         status: u32,
     },
+    /// Was asked to end, by a signal from outside the container: `Event::pid` is the process that got it, `Event::comm`
+    /// names who sent it.
+    AskedToEnd {
+        /// Number of the signal.
+        signal: u32,
+    },
     /// Opened a file.
     Open {
         /// Absolute path inside the container, as the kernel's dentries give it (symbolic links resolved).

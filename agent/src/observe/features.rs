@@ -2,7 +2,11 @@
 //!
 //! Every feature is the logarithm of a ratio: per request, per byte received, or as a share of the calls that do work.
 //! Ten times the traffic of the same kind gives the same numbers, other proportions give others. Calls whose number
-//! depends on how busy the machine and how parallel the load is (waiting, scheduling, time) count nowhere.
+//! depends on how busy the machine and how parallel the load is (waiting, scheduling, time) count nowhere, nor do those
+//! that come with each connection of a client: clients choose how many requests they send over one.
+//!
+//! A window in which hardly anything was asked has no features: what is done then has nothing to be divided by, and
+//! other layers judge it (see `detect::time`).
 
 #[cfg(test)]
 mod tests;
@@ -33,17 +37,15 @@ pub const NAMES: [&str; COUNT] = [
 /// A share below this is as good as none: keeps the logarithm of a ratio of small counts calm.
 const SMALL_SHARE: f64 = 0.01;
 
+/// Bytes added for each request to both sides of the ratio of what is sent and received, about what its headers take: a
+/// window in which a few bytes went one way says nothing of that ratio.
+const FEW_BYTES: f64 = 256.0;
+
 /// From so many requests on a window says something about requests.
-const ENOUGH_REQUESTS: u64 = 3;
+pub const ENOUGH_REQUESTS: u64 = 3;
 
-/// Without requests: from so many bytes in both directions on, a window is not idle.
+/// Without requests that are counted: from so many bytes in both directions on, a window says something about bytes.
 const ENOUGH_BYTES: u64 = 64 * 1024;
-
-/// Without requests: from so many calls that do work on, a window is not idle.
-const ENOUGH_CALLS: u64 = 500;
-
-/// Without requests: from such a part of one CPU on, a window is not idle.
-const ENOUGH_CPU: f64 = 0.2;
 
 /// What a system call is for, as far as features tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +58,8 @@ enum Kind {
     Metadata,
     /// Other calls that do work.
     Other,
+    /// What each connection of a client brings: follows how clients share out their requests.
+    Connection,
     /// Waiting, scheduling, time and identity: follows the machine's load, not the server's work.
     Idle,
 }
@@ -67,21 +71,19 @@ pub fn features(window: &Window) -> Option<Vec<f64>> {
     let calls = Calls::of(&counters.calls);
     let bytes = counters.rx_bytes.saturating_add(counters.tx_bytes);
     let cpu = real(counters.resources.cpu_ns.unwrap_or(0));
-    let idle = counters.requests < ENOUGH_REQUESTS
-        && bytes < ENOUGH_BYTES
-        && calls.all < ENOUGH_CALLS
-        && cpu < ENOUGH_CPU * real(window.length_ns);
+    let idle = counters.requests < ENOUGH_REQUESTS && bytes < ENOUGH_BYTES;
     if idle || counters.barely_sampled(window.length_ns) {
         return None;
     }
 
     let requests = real(counters.requests.max(1));
+    let few_bytes = FEW_BYTES * requests;
     // Amounts that are never a fraction of one: the unit (byte, microsecond, call) is small enough to add.
     let amount_per_request = |amount: f64| (1.0 + amount / requests).ln();
     let events_per_request = |events: u64| (SMALL_SHARE + real(events) / requests).ln();
     let share = |part: u64| (SMALL_SHARE + real(part) / real(calls.all.max(1))).ln();
     let values: [f64; COUNT] = [
-        (SMALL_SHARE + real(counters.tx_bytes) / real(counters.rx_bytes.max(1))).ln(),
+        ((few_bytes + real(counters.tx_bytes)) / (few_bytes + real(counters.rx_bytes))).ln(),
         amount_per_request(real(counters.tx_bytes)),
         amount_per_request(real(counters.rx_bytes)),
         amount_per_request(cpu / 1000.0),
@@ -123,7 +125,7 @@ impl Calls {
         let mut sums = Self::default();
         for count in counts {
             let sum = match kind(count.call) {
-                Kind::Idle => continue,
+                Kind::Connection | Kind::Idle => continue,
                 Kind::Read => Some(&mut sums.read),
                 Kind::Write => Some(&mut sums.write),
                 Kind::Network => Some(&mut sums.network),
@@ -196,14 +198,14 @@ fn kind(call: u16) -> Kind {
         | libc::SYS_socketpair
         | libc::SYS_connect
         | libc::SYS_bind
-        | libc::SYS_listen
-        | libc::SYS_accept
+        | libc::SYS_listen => Kind::Network,
+        libc::SYS_accept
         | libc::SYS_accept4
         | libc::SYS_shutdown
         | libc::SYS_setsockopt
         | libc::SYS_getsockopt
         | libc::SYS_getsockname
-        | libc::SYS_getpeername => Kind::Network,
+        | libc::SYS_getpeername => Kind::Connection,
         libc::SYS_mmap
         | libc::SYS_munmap
         | libc::SYS_mremap

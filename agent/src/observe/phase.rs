@@ -11,7 +11,8 @@
 //! a load of the same length at most comes between, and warm-up once more. A reload begins when a program that loaded
 //! models before reads one again, which an intruder inside that program can bring about; but its time is taken from a
 //! credit that a fifth of the time passed refills, and what it excuses is only what the workload is known to do when it
-//! loads. A shutdown counts as serving until the main process ends: nothing seen before tells the two apart.
+//! loads. A shutdown begins when the main process is asked to end from outside the container, which nobody inside can
+//! bring about, or when it ends; a server that goes on all the same serves again after [`STOP_NS`].
 
 use std::collections::BTreeSet;
 
@@ -40,6 +41,9 @@ const WARM_UP_REQUESTS: u64 = 10_000;
 
 /// Longest reload, in nanoseconds.
 const RELOAD_NS: u64 = 120_000_000_000;
+
+/// Longest shutdown of a server that goes on taking requests, in nanoseconds: beyond the usual termination grace periods.
+const STOP_NS: u64 = 300_000_000_000;
 
 /// Most time of reloads that can be saved up, in nanoseconds.
 const RELOAD_CREDIT: u64 = 2 * RELOAD_NS;
@@ -72,6 +76,9 @@ pub struct PhaseTracker {
     /// A connection or request came.
     #[serde(default)]
     asked: bool,
+    /// The main process ended.
+    #[serde(default)]
+    ended: bool,
     /// The last sign of starting, loading or settling: birth, a program start, code mapped, a model file read.
     busy: Moment,
     /// Requests since warm-up began.
@@ -92,6 +99,7 @@ impl PhaseTracker {
             since: at,
             listening: false,
             asked: false,
+            ended: false,
             busy: at,
             requests: 0,
             loaders: BTreeSet::new(),
@@ -196,12 +204,21 @@ impl PhaseTracker {
                     self.enter(Phase::Serve, end);
                 }
             }
+            Phase::Stop if !self.ended && asked && lasted >= STOP_NS => {
+                self.enter(Phase::Serve, end);
+            }
             Phase::Serve | Phase::Stop => {}
         }
     }
 
-    /// The entrypoint ended.
+    /// The main process was asked to end, from outside the container.
+    pub fn asked_to_end(&mut self, at: Moment) {
+        self.enter(Phase::Stop, at);
+    }
+
+    /// The main process ended.
     pub fn main_ended(&mut self, at: Moment) {
+        self.ended = true;
         self.enter(Phase::Stop, at);
     }
 

@@ -216,6 +216,12 @@ impl ProcessTable {
         }
     }
 
+    /// Whether a process is the entrypoint.
+    #[must_use]
+    pub fn is_main(&self, pid: u32) -> bool {
+        self.main.is_some() && self.live.get(&pid).copied() == self.main
+    }
+
     /// On whose behalf a process acts; `None` for the runtime's set-up.
     pub fn origin(&mut self, pid: u32, comm: &str, at: Moment) -> Option<Origin> {
         let serial = self.lookup(pid, comm, at);

@@ -100,6 +100,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
         kind::EXIT => Action::Exit {
             status: from.u32()?,
         },
+        kind::SIGNAL => Action::AskedToEnd {
+            signal: from.u32()?,
+        },
         kind::OPEN | kind::NAME => files::action(kind, &mut from)?,
         kind::CONNECT
         | kind::LISTEN

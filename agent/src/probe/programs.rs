@@ -81,6 +81,7 @@ pub const PROGRAMS: &[Program] = &[
     row("sched_process_fork", Tracepoint("sched_process_fork"), Essential, "new processes and threads", "processes have no parents, and the runtime's commands pass for the server's"),
     row("sched_process_exec", Tracepoint("sched_process_exec"), Essential, "programs started: path, arguments, user, parent", "no evidence of processes"),
     row("sched_process_exit", Tracepoint("sched_process_exit"), System, "the end of processes", "ended processes are forgotten only when the table of processes is full"),
+    row("signal_generate", Tracepoint("signal_generate"), System, "when a container is asked to end", "a graceful shutdown counts as serving until the first process has ended"),
     row("sys_exit", Tracepoint("sys_exit"), Essential, "system calls and their errors, opened files, privileged calls, sockets on standard streams", "no evidence of system calls and files"),
     row("io_uring_submit_req", Tracepoint("io_uring_submit_req"), System, "operations submitted to io_uring", "no evidence of what goes through io_uring but packets and connections (kernels before 6.3)"),
     row("inet_sock_set_state", Tracepoint("inet_sock_set_state"), Network, "listening ports, accepted connections, how connects end, the last bytes of a connection", "requests are not counted, and learning that waits for them does not end"),

@@ -1,4 +1,4 @@
-//! Processes: fork, exec, exit.
+//! Processes: fork, exec, exit, and being asked to end.
 
 use aya_ebpf::{
     helpers::generated::{bpf_probe_read_kernel_str, bpf_probe_read_user},
@@ -7,7 +7,7 @@ use aya_ebpf::{
 };
 use picket_ebpf::{
     ARGV_BYTES, EXEC_ARGV_CUT, EXEC_PARENT_OUTSIDE, EXEC_SCRIPT, EXEC_STDIO_SOCKET, ExecEvent,
-    ExitEvent, ForkEvent, NAME_BYTES, Slot, kind, lost,
+    ExitEvent, ForkEvent, NAME_BYTES, SignalEvent, Slot, kind, lost,
 };
 
 use super::{
@@ -168,6 +168,38 @@ pub fn sched_process_exit(ctx: BtfTracePointContext) -> i32 {
         unsafe {
             emit::write_header(&raw mut (*event).header, kind::EXIT, slot.container);
             (&raw mut (*event).status).write(status);
+            (&raw mut (*event)._pad).write(0);
+        }
+        entry.submit(emit::wake_flags(false));
+    }
+    0
+}
+
+/// Signals by which runtimes ask a container to end: `SIGINT`, `SIGQUIT`, `SIGTERM`, the same on every architecture.
+const ENDING: [i32; 3] = [2, 3, 15];
+
+/// `include/trace/events/signal.h`: `TP_PROTO(int sig, struct kernel_siginfo *info, struct task_struct *task, int group, int
+/// result)`. It runs in the sender. What a container's own processes send each other is its own affair.
+#[btf_tracepoint(function = "signal_generate")]
+pub fn signal_generate(ctx: BtfTracePointContext) -> i32 {
+    let signal: i32 = ctx.arg(0);
+    if !ENDING.contains(&signal) {
+        return 0;
+    }
+    let task: *const u8 = ctx.arg(2);
+    let Some(slot) = watch::of_task(task) else {
+        return 0;
+    };
+    if watch::of_current().is_some_and(|sender| sender.container == slot.container) {
+        return 0;
+    }
+    if let Some(mut entry) = emit::reserve::<SignalEvent>(slot.row, Ring::Events) {
+        let event = entry.as_mut_ptr();
+        // SAFETY: typed argument, offsets from BTF; reserved ring memory of which every field is written.
+        unsafe {
+            emit::write_header(&raw mut (*event).header, kind::SIGNAL, slot.container);
+            (&raw mut (*event).header.pid).write(direct::<u32>(task, &fields::TASK_TGID));
+            (&raw mut (*event).signal).write(signal as u32);
             (&raw mut (*event)._pad).write(0);
         }
         entry.submit(emit::wake_flags(false));

@@ -37,13 +37,14 @@ enum Scene {
 impl Scene {
     fn draw(random: &mut Random) -> Self {
         let time = Duration::from_secs(15 + random.below(45));
-        match random.below(20) {
-            0..4 => Self::Quiet(time),
-            4..8 => Self::Asked(time, 1, 0.3),
-            8..12 => Self::Asked(time, 4, 1.0),
-            12..14 => Self::Asked(time, 16, 2.0),
-            14..16 => Self::Bursts(2 + random.below(4)),
-            16..18 => Self::Reload,
+        // A life lasts some twenty minutes, long enough to be cut into blocks of which some teach and others test.
+        match random.below(40) {
+            0..8 => Self::Quiet(time),
+            8..16 => Self::Asked(time, 1, 0.3),
+            16..26 => Self::Asked(time, 4, 1.0),
+            26..31 => Self::Asked(time, 16, 2.0),
+            31..35 => Self::Bursts(2 + random.below(4)),
+            35..39 => Self::Reload,
             _ => Self::Restart,
         }
     }

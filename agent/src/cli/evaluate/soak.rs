@@ -11,6 +11,9 @@ use crate::cli::{Format, Global, output};
 use crate::detect::finding::Severity;
 use crate::evaluate::soak::{Plan, Report, soak};
 
+/// Budgets tried for reliability, findings per container and month.
+const BUDGETS: [f64; 4] = [0.1, 1.0, 10.0, 100.0];
+
 /// Titles of findings that are listed.
 const TITLES: usize = 40;
 
@@ -28,6 +31,9 @@ pub(in crate::cli) struct Soak {
     /// Findings per container and month
     #[arg(long, value_name = "N")]
     budget: Option<f64>,
+    /// Whether budgets come true: one row each for a tenth of a finding to a hundred a container and month
+    #[arg(long, conflicts_with = "budget")]
+    reliability: bool,
     /// What is drawn depends on this alone
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -35,19 +41,48 @@ pub(in crate::cli) struct Soak {
 
 impl Soak {
     pub(super) fn run(&self, global: &Global) -> anyhow::Result<ExitCode> {
-        let plan = Plan {
+        let plan = |budget| Plan {
             hours: self.hours,
             replicas: self.replicas,
-            budget: self.budget,
+            budget,
             seed: self.seed,
         };
-        let report = soak(&self.directory, &plan)?;
+        if self.reliability {
+            let each = BUDGETS
+                .into_iter()
+                .map(|budget| soak(&self.directory, &plan(Some(budget))));
+            let reports = each.collect::<Result<Vec<_>, _>>()?;
+            match global.output {
+                Format::Json => output::json(&reports)?,
+                Format::Text => output::text(&reliability(&reports))?,
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        let report = soak(&self.directory, &plan(self.budget))?;
         match global.output {
             Format::Json => output::json(&report)?,
             Format::Text => output::text(&to_text(&report))?,
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn reliability(reports: &[Report]) -> String {
+    let mut table = Table::new([
+        "BUDGET",
+        "FINDINGS",
+        "PER CONTAINER-MONTH",
+        "AT MOST (95 %)",
+    ]);
+    for report in reports {
+        table.row([
+            report.budget.to_string(),
+            report.all.findings.to_string(),
+            format!("{:.2}", report.all.per_month),
+            format!("{:.2}", report.all.upper),
+        ]);
+    }
+    table.to_text()
 }
 
 fn to_text(report: &Report) -> String {
@@ -90,11 +125,14 @@ fn to_text(report: &Report) -> String {
         ]);
     }
     let _ = writeln!(text, "{}\n{}", counts.to_text(), workloads.to_text());
+    for (layer, count) in &report.layers {
+        let _ = writeln!(text, "found by {layer}: {count}");
+    }
     for (reason, count) in &report.suppressed {
         let _ = writeln!(text, "not reported ({reason}): {count}");
     }
-    for (title, count) in report.titles.iter().take(TITLES) {
-        let _ = writeln!(text, "{count} × {title}");
+    for (title, count, first) in report.titles.iter().take(TITLES) {
+        let _ = writeln!(text, "{count} × {title}\n      {first}");
     }
     text
 }

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Detector;
+use crate::baseline::key::Key;
+use crate::detect::budget::Budget;
 use crate::detect::verdict::Verdict;
 use crate::detect::{calls, rates, sequence, signals};
 use crate::observe::event::CgroupId;
@@ -12,6 +14,8 @@ use crate::observe::event::CgroupId;
 #[serde(default)]
 pub struct Detection {
     verdict: Option<Verdict>,
+    /// That of its workload.
+    budget: Option<Budget>,
     losses: Option<i64>,
     rates: Option<rates::layer::Watch>,
     signals: Option<signals::Watch>,
@@ -20,11 +24,12 @@ pub struct Detection {
 }
 
 impl Detector {
-    /// What is remembered of a container.
+    /// What is remembered of a container that is compared with the baseline of `key`.
     #[must_use]
-    pub fn detection(&self, cgroup: CgroupId) -> Detection {
+    pub fn detection(&self, cgroup: CgroupId, key: &Key) -> Detection {
         Detection {
             verdict: self.verdicts.get(&cgroup).cloned(),
+            budget: self.budgets.get(key).cloned(),
             losses: self.losses.remembered(cgroup),
             rates: self.rates.remembered(cgroup),
             signals: self.signals.remembered(cgroup),
@@ -34,9 +39,10 @@ impl Detector {
     }
 
     /// Goes on with a container from what another detector remembered of it.
-    pub fn resume(&mut self, cgroup: CgroupId, detection: Detection) {
+    pub fn resume(&mut self, cgroup: CgroupId, key: &Key, now_s: i64, detection: Detection) {
         let Detection {
             verdict,
+            budget,
             losses,
             rates,
             signals,
@@ -45,6 +51,9 @@ impl Detector {
         } = detection;
         if let Some(verdict) = verdict {
             self.verdicts.insert(cgroup, verdict);
+        }
+        if let Some(budget) = budget {
+            self.budgets.put(key, budget, now_s);
         }
         if let Some(losses) = losses {
             self.losses.resume(cgroup, losses);

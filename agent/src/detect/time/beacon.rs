@@ -42,8 +42,10 @@ const PROMPTED: f64 = 0.8;
 
 const SECONDS_PER_MONTH: f64 = 30.0 * 86_400.0;
 
-/// How often ordinary workloads take up a new regular contact, before anything is known: a prior of half a time in a month.
-const PRIOR_EVENTS: f64 = 0.5;
+/// How often ordinary workloads take up a new regular contact in a month, before anything is known: with a place they know,
+/// and with one they do not, which is as rare as a new endpoint is assumed to be (see `outlook::assumed`).
+const PRIOR_KNOWN: f64 = 0.1;
+const PRIOR_UNKNOWN: f64 = 0.03;
 const PRIOR_MONTHS: f64 = 1.0;
 
 /// The same where the pauses are so long that learning has hardly seen any.
@@ -155,7 +157,11 @@ impl Contacts {
         let known = rhythms.knows(place);
         let chance = SECONDS_PER_MONTH / period_s * (-nats).exp();
         let unseen = known && period_s * 4.0 > frame.hours * 3600.0;
-        let events = if unseen { UNSEEN_EVENTS } else { PRIOR_EVENTS };
+        let events = match (unseen, known) {
+            (true, _) => UNSEEN_EVENTS,
+            (false, true) => PRIOR_KNOWN,
+            (false, false) => PRIOR_UNKNOWN,
+        };
         let habit = events / (PRIOR_MONTHS + frame.hours / 720.0);
         let per_month = chance + habit;
         if !per_month.is_finite() || chance > 1.0 || per_month > MOST_FALSE {

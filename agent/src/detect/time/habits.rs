@@ -1,9 +1,12 @@
-//! What a container does when nobody asks it for anything, and bursts: against the most that was learned.
+//! What a container does when hardly anybody asks it for anything, and bursts: against the most that was learned.
+//!
+//! Probes ask every few seconds, so a few requests leave a container idle; what a request is known to bring at most is taken
+//! off what is done then.
 
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::hash::hash64;
-use crate::baseline::levels::Levels;
+use crate::baseline::levels::{Levels, Peaks, Span, Unit};
 use crate::baseline::quantity::duration;
 use crate::detect::claim::Claim;
 use crate::detect::finding::{Class, Contribution, Method};
@@ -12,10 +15,14 @@ use crate::detect::technique::{self, Known};
 use crate::detect::volume::bytes;
 use crate::detect::wording::times;
 use crate::observe::fact::Phase;
+use crate::observe::features::ENOUGH_REQUESTS;
 use crate::observe::window::WindowReport;
 
-/// So long after clients were last heard or answered, what is done is nobody's request, seconds.
+/// So long after clients last asked for much, what is done is nobody's request, seconds.
 const IDLE_S: f64 = 15.0;
+
+/// From so many bytes to and from clients on, they ask for much although no requests are counted.
+const MUCH_BYTES: u64 = 64 * 1024;
 
 /// What is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +63,13 @@ impl Habit {
             Self::Tasks => activity.clones as f64,
             Self::Connects => activity.connects as f64,
         }
+    }
+
+    /// What so many requests were learned to bring at most.
+    fn most_of_requests(self, levels: &Levels, requests: u64) -> f64 {
+        let (_, any) = self.quantities();
+        let peaks = levels.peaks(any, Span::Window, Unit::Request);
+        requests as f64 * peaks.and_then(Peaks::most).unwrap_or(0.0)
     }
 
     /// What is never worth a claim within a window, a minute, an hour, a day.
@@ -133,13 +147,22 @@ impl Habit {
     }
 }
 
+/// Whether clients ask for so much that what is done may be for them.
+fn asks_much(report: &WindowReport) -> bool {
+    let served = report.activity.endpoints.iter().filter(|e| e.served);
+    let bytes = served.fold(0_u64, |sum, e| {
+        sum.saturating_add(e.rx_bytes).saturating_add(e.tx_bytes)
+    });
+    report.requests >= ENOUGH_REQUESTS || bytes >= MUCH_BYTES
+}
+
 /// The habits of one container.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Habits {
     idle: Gauges,
     any: Gauges,
-    /// Seconds since clients were last heard or answered.
+    /// Seconds since clients last asked for much.
     idle_s: f64,
 }
 
@@ -150,20 +173,25 @@ impl Habits {
         frame: Frame,
         report: &WindowReport,
     ) -> Vec<Claim> {
-        let asked = report.requests > 0 || report.activity.served();
+        let asked = asks_much(report);
         let idle = !asked && self.idle_s >= IDLE_S;
         self.idle_s = if asked {
             0.0
         } else {
             (self.idle_s + frame.seconds).min(1e9)
         };
-        let amounts = |idle: bool| {
+        let amounts = |levels: &Levels, idle: bool| {
             let amount = |habit: Habit| {
                 let (when_idle, any) = habit.quantities();
+                let asked_for = if idle {
+                    habit.most_of_requests(levels, report.requests)
+                } else {
+                    0.0
+                };
                 Amount {
                     quantity: (if idle { when_idle } else { any }).to_owned(),
                     pool: idle.then_some(any),
-                    amount: habit.amount(report),
+                    amount: (habit.amount(report) - asked_for).max(0.0),
                     floors: if idle || habit.bursts() {
                         habit.floors()
                     } else {
@@ -173,9 +201,11 @@ impl Habits {
             };
             Habit::ALL.into_iter().map(amount).collect()
         };
-        let bursts = self.any.step(levels, frame, amounts(false));
+        let amounts_any = amounts(levels, false);
+        let bursts = self.any.step(levels, frame, amounts_any);
         let found = if idle {
-            self.idle.step(levels, frame, amounts(true))
+            let amounts_idle = amounts(levels, true);
+            self.idle.step(levels, frame, amounts_idle)
         } else {
             bursts
         };
@@ -194,7 +224,7 @@ fn claim(report: &WindowReport, excess: &Excess, frame: &Frame, idle: bool) -> O
     let (danger, why) = habit.danger();
     let (span, ratio) = (excess.span.name(), times(excess.ratio.ln()));
     let when = if idle {
-        "while nobody asked for anything"
+        "while hardly anybody asked for anything"
     } else {
         "in a burst"
     };

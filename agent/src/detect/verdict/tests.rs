@@ -51,7 +51,8 @@ fn by(claim: Claim, pid: u32) -> Claim {
 }
 
 fn found(verdict: &mut Verdict, claims: Vec<Claim>, now_s: i64) -> Vec<Finding> {
-    let outcomes = verdict.judge_all(&nothing_learned(), at(now_s), claims);
+    let mut budget = Budget::new(verdict.per_month);
+    let outcomes = verdict.judge_all(&mut nothing_learned(), &mut budget, at(now_s), claims);
     outcomes.into_iter().filter_map(|it| it.finding).collect()
 }
 
@@ -108,8 +109,10 @@ fn what_goes_on_since_long_speaks_for_nothing_new() {
     let mut verdict = Verdict::new(1.0);
     let base = nothing_learned();
     let weak = |name| claim(name, REPORTED_FROM - 0.5, 1.0);
-    verdict.judge(&base, at(0), weak("a"), true);
-    assert_eq!(verdict.judge(&base, at(60), weak("b"), false).finding, None);
+    let mut budget = Budget::new(1.0);
+    verdict.judge(&base, &mut budget, at(0), weak("a"), true);
+    let next = verdict.judge(&base, &mut budget, at(60), weak("b"), false);
+    assert_eq!(next.finding, None);
 }
 
 #[test]

@@ -299,8 +299,15 @@ fn the_phases_follow_what_the_server_does() {
     feed.window(served(Counters::default()));
     feed.window(served(Counters::default()));
     assert_eq!(feed.observer.phase(), Phase::Serve);
+    feed.act(30, Action::AskedToEnd { signal: 15 });
     feed.act(30, Action::Exit { status: 0 });
-    assert_eq!(feed.observer.phase(), Phase::Serve);
+    assert_eq!(
+        feed.observer.phase(),
+        Phase::Serve,
+        "the server's, not its workers', end is the shutdown"
+    );
+    feed.act(10, Action::AskedToEnd { signal: 15 });
+    assert_eq!(feed.observer.phase(), Phase::Stop);
     feed.act(10, Action::Exit { status: 0 });
     assert_eq!(feed.observer.phase(), Phase::Stop);
     assert_eq!(feed.observer.processes.len(), 0);

@@ -63,26 +63,30 @@ fn idle_windows_have_none() {
     let waiting = Counters {
         calls: vec![
             call(libc::SYS_futex, 100_000, 0),
-            call(libc::SYS_read, 100, 0),
+            call(libc::SYS_read, 100_000, 0),
         ],
+        resources: cpu(Some(2_000_000_000)),
         ..Counters::default()
     };
     assert_eq!(features(&window(waiting)), None);
 }
 
 #[test]
-fn work_without_requests_is_not_idle() {
-    let mining = Counters {
-        resources: cpu(Some(2_000_000_000)),
-        ..Counters::default()
-    };
+fn much_traffic_without_counted_requests_has_some() {
     let sending = Counters {
         tx_bytes: 1 << 20,
         ..Counters::default()
     };
-    for counters in [mining, sending] {
-        assert!(features(&window(counters)).is_some());
+    assert!(features(&window(sending)).is_some());
+}
+
+#[test]
+fn how_clients_share_out_their_requests_over_connections_counts_nowhere() {
+    let mut reconnecting = served(100);
+    for each in [libc::SYS_accept4, libc::SYS_setsockopt, libc::SYS_shutdown] {
+        reconnecting.calls.push(call(each, 100, 0));
     }
+    assert_eq!(of(reconnecting), of(served(100)));
 }
 
 #[test]

@@ -36,6 +36,24 @@ fn a_model_read_requests_and_quiet_advance_it() {
 }
 
 #[test]
+fn a_shutdown_begins_when_it_is_asked_for_and_is_none_if_the_server_goes_on() {
+    let mut tracker = serving();
+    tracker.asked_to_end(seconds(25));
+    assert_eq!(tracker.phase(), Phase::Stop);
+    tracker.window(seconds(300), 3, true);
+    assert_eq!(tracker.phase(), Phase::Stop);
+    let mut idle = tracker.clone();
+    idle.window(seconds(900), 0, false);
+    assert_eq!(idle.phase(), Phase::Stop);
+    let mut ended = tracker.clone();
+    ended.main_ended(seconds(301));
+    ended.window(seconds(900), 3, true);
+    assert_eq!(ended.phase(), Phase::Stop);
+    tracker.window(seconds(330), 3, true);
+    assert_eq!(tracker.phase(), Phase::Serve);
+}
+
+#[test]
 fn a_connection_before_the_first_model_is_read_is_no_warm_up() {
     let mut tracker = PhaseTracker::born(seconds(0));
     tracker.listens();
@@ -182,7 +200,8 @@ fn may_follow(before: Phase, after: Phase) -> bool {
         Phase::WarmUp => matches!(after, Phase::Load | Phase::Serve),
         Phase::Reload => after == Phase::Serve,
         Phase::Serve => after == Phase::Reload,
-        Phase::Stop => false,
+        // A server that goes on although it was asked to end.
+        Phase::Stop => after == Phase::Serve,
     }
 }
 
@@ -193,6 +212,7 @@ enum Step {
     Model(bool),
     Listen,
     Window(u64),
+    Asked,
     End,
 }
 
@@ -203,6 +223,7 @@ fn steps() -> impl Strategy<Value = Vec<(Step, u64)>> {
         3 => any::<bool>().prop_map(Step::Model),
         1 => Just(Step::Listen),
         6 => (0..4_u64).prop_map(Step::Window),
+        1 => Just(Step::Asked),
         1 => Just(Step::End),
     ];
     prop::collection::vec((step, 0..120_000_000_000_u64), 0..120)
@@ -222,6 +243,7 @@ fn take(tracker: &mut PhaseTracker, step: &Step, at: Moment) {
         ),
         Step::Listen => tracker.listens(),
         Step::Window(requests) => tracker.window(at, requests, requests > 0),
+        Step::Asked => tracker.asked_to_end(at),
         Step::End => tracker.main_ended(at),
     }
 }
@@ -252,6 +274,7 @@ proptest! {
                 Phase::Start | Phase::Load => START_NS,
                 Phase::WarmUp => WARM_UP_NS,
                 Phase::Reload => RELOAD_NS,
+                Phase::Stop if !tracker.ended && matches!(step, Step::Window(1..)) => STOP_NS,
                 _ => u64::MAX,
             };
             let ended = matches!(step, Step::Window(_));
