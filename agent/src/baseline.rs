@@ -24,5 +24,6 @@ pub mod quantity;
 pub mod rhythms;
 pub mod rollout;
 pub mod sample;
+pub mod starts;
 pub mod support;
 pub mod surprises;

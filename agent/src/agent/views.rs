@@ -12,6 +12,7 @@ use crate::baseline::facts::{Seen, fact_id};
 use crate::baseline::key::Key;
 use crate::baseline::learning::{FamilyState, State as LearningState};
 use crate::baseline::model::Baseline;
+use crate::baseline::starts::Lives;
 use crate::detect::growth::Expectation;
 use crate::detect::outlook;
 use crate::engine::Store as _;
@@ -22,7 +23,7 @@ use crate::export::view::{
 };
 use crate::incident::Status;
 use crate::observe::event::{CgroupId, FileClass, Moment};
-use crate::observe::fact::{Fact, Origin, Phase};
+use crate::observe::fact::{Fact, Family, Origin, Phase};
 
 impl Pipeline {
     /// Every container: watched, blind, and those just ended.
@@ -192,6 +193,11 @@ impl Pipeline {
                 .inherited()
                 .map(|(phase, fact, seen)| fact_view(phase, fact, seen))
                 .collect(),
+            starts: baseline
+                .starts
+                .iter()
+                .map(|(id, lives)| start_view(id, lives))
+                .collect(),
         };
         for (phase, learned) in &baseline.phases {
             for family in learned.families.values() {
@@ -270,6 +276,26 @@ pub(super) fn fact_view(phase: Phase, fact: &Fact, seen: &Seen) -> FactView {
         id: fact_id(phase, fact),
         danger: seen.danger.clone().unwrap_or_default(),
         approved: seen.approved.as_ref().map(decision_view),
+    }
+}
+
+/// A contact at the starts: a fact of theirs that alerts until it is a habit.
+fn start_view(id: u64, lives: &Lives) -> FactView {
+    FactView {
+        phase: Phase::Start.name().to_owned(),
+        family: Family::Endpoint.name().to_owned(),
+        origin: Origin::Server.name().to_owned(),
+        value: lives.contact.clone(),
+        count: lives.count() as u64,
+        first_s: lives.first_s,
+        last_s: lives.last_s,
+        id: format!("{id:016x}"),
+        danger: match lives.is_habit() {
+            true => "no alert at a start",
+            false => "alerts",
+        }
+        .to_owned(),
+        approved: None,
     }
 }
 

@@ -20,6 +20,7 @@ use super::rhythms::Rhythms;
 use super::rollout::Predecessor;
 use super::sample::Sample;
 use super::support::{ENOUGH, name_of};
+use super::starts::StartContacts;
 use super::surprises::Surprises;
 use crate::observe::fact::{Fact, Family, Phase, Sighting};
 
@@ -224,6 +225,9 @@ pub struct Baseline {
     /// What the layers that watch windows have claimed so far.
     #[serde(default, skip_serializing_if = "Claims::is_empty")]
     pub claims: Claims,
+    /// Contacts that cannot be learned, and that the workload makes at its starts.
+    #[serde(default, skip_serializing_if = "StartContacts::is_empty")]
+    pub starts: StartContacts,
     /// Learned state per phase.
     pub phases: BTreeMap<Phase, PhaseBaseline>,
 }
@@ -242,6 +246,7 @@ impl Baseline {
             version_before: 0,
             freezing: None,
             claims: Claims::default(),
+            starts: StartContacts::default(),
             phases: BTreeMap::new(),
         }
     }
@@ -456,6 +461,7 @@ impl Baseline {
         self.version_before = self.version_before.max(other.version_before);
         self.freezing = self.freezing.take().max(other.freezing.clone());
         self.claims.merge(&other.claims);
+        self.starts.merge(&other.starts);
         for (phase, theirs) in &other.phases {
             self.phases.entry(*phase).or_default().merge(theirs);
         }

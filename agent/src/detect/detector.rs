@@ -98,8 +98,10 @@ impl Detector {
             now_s,
         };
         if let Some(kind) = self.settings.never_learn.kind(sighting) {
-            let claim = never_learn::claim(kind, sighting);
-            let outcome = self.judge(baseline, at, claim, false);
+            let outcome = match never_learn::claim(kind, sighting, baseline, at) {
+                Some(claim) => self.judge(baseline, at, claim, false),
+                None => Outcome::suppressed(Reason::Repeat),
+            };
             return outcome.news(News::NeverLearn);
         }
         let (phase, fact) = (sighting.phase, &sighting.fact);

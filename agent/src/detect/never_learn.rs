@@ -2,31 +2,59 @@
 
 use std::collections::BTreeSet;
 
-use super::claim::Claim;
+use super::claim::{At, Claim};
 use super::danger::begins_at;
 use super::finding::{Class, Method, Severity};
 use super::technique::{self as t, Known};
 use super::wording;
+use crate::baseline::hash::hash64;
+use crate::baseline::model::Baseline;
+use crate::baseline::quantity::counted;
+use crate::baseline::starts::{ENOUGH_LIVES, StartContact};
 use crate::observe::fact::{Family, Origin, Sighting};
 
-/// The claim that a never-learnable fact was seen.
+/// The claim that a never-learnable fact was seen; `None` for a contact that the workload makes at each of its starts, which
+/// it told of often enough (see [`StartContact`]).
 #[must_use]
-pub fn claim(kind: Kind, sighting: &Sighting) -> Claim {
+pub fn claim(
+    kind: Kind,
+    sighting: &Sighting,
+    baseline: &mut Baseline,
+    at: At<'_>,
+) -> Option<Claim> {
+    let at_start = match kind {
+        Kind::MetadataAddress => StartContact::of(sighting),
+        _ => None,
+    };
+    let mut expected = format!(
+        "never, whatever was learned, unless the operator allows it ({})",
+        kind.name()
+    );
+    if let Some(contact) = at_start {
+        let life = hash64(&[at.replica.as_bytes(), &at.cgroup.0.to_le_bytes()]);
+        let others = baseline.starts.others(&contact, life);
+        if !baseline.is_frozen() {
+            baseline.starts.note(&contact, life, at.now_s);
+        }
+        if others >= ENOUGH_LIVES {
+            return None;
+        }
+        expected = format!(
+            "{expected}, or {ENOUGH_LIVES} lives of the workload made the same contact at their start: {} did so far",
+            counted(others as u64, "other")
+        );
+    }
     let profile = kind.profile(sighting);
-    Claim {
+    Some(Claim {
         danger: (begins_at(profile.severity), profile.why.to_owned()),
         fixed: Some(profile.severity),
         title: wording::never_learn_title(kind, sighting),
         observed: wording::observed(sighting),
-        expected: format!(
-            "never, whatever was learned, unless the operator allows it ({}): {}",
-            kind.name(),
-            profile.why
-        ),
+        expected: format!("{expected}: {}", profile.why),
         techniques: profile.techniques,
         next_step: profile.next_step,
         ..Claim::about(sighting, Method::NeverLearnable, profile.class)
-    }
+    })
 }
 
 /// Kind of never-learnable fact.

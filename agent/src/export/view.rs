@@ -220,6 +220,9 @@ pub struct BaselineView {
     /// What the image before did and this one has not shown by itself, as long as that counts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub inherited: Vec<FactView>,
+    /// What can never be learned and the workload contacted at its starts; `count` is of lives.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub starts: Vec<FactView>,
 }
 
 impl BaselineView {
@@ -230,6 +233,7 @@ impl BaselineView {
             facts: Vec::new(),
             pending: Vec::new(),
             inherited: Vec::new(),
+            starts: Vec::new(),
             ..self.clone()
         }
     }

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::baseline::decision::Approved;
+use crate::baseline::starts::StartContact;
 use crate::observe::event::Moment;
 use crate::observe::fact::Origin;
 use crate::observe::window::CallCount;
@@ -104,6 +105,7 @@ enum Step {
     Reset(i64),
     Inherit(u8, i64),
     TellDrift(i64),
+    AskAtStart(u8, u64, i64),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -120,6 +122,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let reset = (0_i64..100).prop_map(Step::Reset);
     let inherit = (0_u8..9, 0_i64..100).prop_map(|(v, s)| Step::Inherit(v, s));
     let told = (0_i64..100).prop_map(Step::TellDrift);
+    let ask = (0_u8..30, 0_u64..30, 0_i64..100).prop_map(|(v, l, s)| Step::AskAtStart(v, l, s));
     let window = (phase.clone(), 0_u8..5, 0_u64..9000, 0_i64..100)
         .prop_map(|(p, r, ms, s)| Step::Window(p, r, ms, s));
     let row =
@@ -128,6 +131,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         prop_oneof![
             40 => learn, 10 => pending, 20 => window, 20 => row,
             5 => danger, 2 => approve, 1 => freeze, 1 => reset, 1 => inherit, 1 => told,
+            5 => ask,
         ],
         0..120,
     )
@@ -164,6 +168,13 @@ fn built(steps: Vec<Step>) -> Baseline {
             }
             Step::TellDrift(s) => {
                 base.tell_drift(s);
+            }
+            Step::AskAtStart(v, life, s) => {
+                let fact = fact(Family::Endpoint, &v.to_string());
+                let mut sighting = Sighting::plain(Phase::Start, &fact);
+                (sighting.process.pid, sighting.process.exe) = (1, "/bin/x".into());
+                let contact = StartContact::of(&sighting).unwrap();
+                base.starts.note(&contact, life, s);
             }
             Step::Reset(s) => base = base.reset(Decision::new(s, "ops", "")),
             Step::Window(p, r, ms, s) => {

@@ -133,6 +133,11 @@ fn shown(baseline: &BaselineView) -> String {
         "known from the image before, not seen of this one yet",
         &facts(&baseline.inherited),
     );
+    append(
+        &mut text,
+        "never learnable, by how many lives it was contacted at their start",
+        &facts(&baseline.starts),
+    );
     text
 }
 
@@ -197,6 +202,7 @@ mod tests {
             container_seconds: 4_000,
             facts: vec![fact("tcp 10.0.0.7:443")],
             pending: vec![fact("tcp 10.0.0.8:443")],
+            starts: vec![fact("tcp 169.254.169.254:80 by python3")],
             ..BaselineView::default()
         };
         assert_eq!(listed(&[]), "there is no baseline yet\n");
@@ -208,6 +214,11 @@ mod tests {
         let pending = text.find("waits for approval:");
         assert!(
             learned < pending && pending < text.find("tcp 10.0.0.8:443"),
+            "{text}"
+        );
+        let starts = text.find("at their start:");
+        assert!(
+            starts.is_some() && starts < text.find("169.254.169.254:80 by python3"),
             "{text}"
         );
         assert!(!text.contains("families:"), "{text}");

@@ -7,6 +7,7 @@
 
 mod explained;
 mod phases;
+mod starts;
 
 use proptest::prelude::*;
 
