@@ -19,6 +19,8 @@ pub enum Category {
     Dropped,
     /// The container was started with another command.
     Entrypoint,
+    /// A program started another process of itself as its worker.
+    Worker,
     /// Any other program was started.
     Executable,
     /// A remote peer was contacted.
@@ -99,6 +101,23 @@ fn is_entrypoint(sighting: &Sighting) -> bool {
         && !(marks.scratch || marks.not_from_image)
 }
 
+/// How Python's multiprocessing starts the processes of a program, and the one that cleans up after them (Lib/multiprocessing
+/// `spawn.py`, `forkserver.py` and `resource_tracker.py`): as a fork does, the new process goes on with what the old one
+/// hands over.
+const WORKER_SHAPES: [&str; 3] = [
+    " -c from multiprocessing.spawn import spawn_main",
+    " -c from multiprocessing.forkserver import main",
+    " -c from multiprocessing.resource_tracker import main",
+];
+
+/// Whether it is a worker of the program that started it: the same executable, which goes on with that one's work. A fork
+/// does the same and is no fact at all.
+fn is_worker(sighting: &Sighting) -> bool {
+    let started = sighting.fact.value.rsplit_once(" <- ");
+    let shape = started.and_then(|(program, parent)| program.strip_prefix(parent));
+    shape.is_some_and(|shape| WORKER_SHAPES.contains(&shape)) && !sighting.marks.fileless
+}
+
 /// The category of a sighting; `None` when its novelty alone is never worth a finding.
 ///
 /// `is_common_syscall` says by name which system calls belong to every program's life.
@@ -109,6 +128,7 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         Family::Executable if is_entrypoint(sighting) => Category::Entrypoint,
         Family::Executable if marks.shell => Category::Shell,
         Family::Executable if marks.scratch || marks.not_from_image => Category::Dropped,
+        Family::Executable if is_worker(sighting) => Category::Worker,
         Family::Executable => Category::Executable,
         Family::Endpoint | Family::Listener if marks.loopback => Category::Loopback,
         Family::Endpoint => Category::Endpoint,
@@ -206,14 +226,20 @@ pub const TAKEOVER_FROM: f64 = 7.0;
 /// Score from which a finding pages, whatever the budget, nats.
 pub const PAGES_FROM: f64 = begins_at(Severity::High);
 
-/// Highest score of a category when the process came through the container runtime: an operator's `exec` cannot be
-/// told from an intruder's, so it is reported but does not page. Writes to models and credentials weigh more.
+/// Highest score of what is told as a note, nats: no company makes more of it.
+const NOTE: f64 = 4.9;
+
+/// Highest score of a category, where it has one. The container's own command is chosen by who deploys it, and a worker
+/// can do no more than the program that started it. When the process came through the container runtime, an operator's
+/// `exec` cannot be told from an intruder's, so it is reported but does not page; writes to models and credentials
+/// weigh more.
 #[must_use]
 pub fn ceiling(category: Category, origin: Origin) -> f64 {
     match (origin, category) {
+        (Origin::Server, Category::Entrypoint | Category::Worker) => NOTE,
         (Origin::Server, _) => f64::INFINITY,
         (Origin::Runtime, Category::ModelWrite | Category::SecretWrite) => 7.9,
-        (Origin::Runtime, _) => 4.9,
+        (Origin::Runtime, _) => NOTE,
     }
 }
 
@@ -254,6 +280,7 @@ impl Category {
             Self::Shell => &profiles::SHELL,
             Self::Dropped => &profiles::DROPPED,
             Self::Entrypoint => &profiles::ENTRYPOINT,
+            Self::Worker => &profiles::WORKER,
             Self::Executable => &profiles::EXECUTABLE,
             Self::Endpoint => &profiles::ENDPOINT,
             Self::Loopback => &profiles::LOOPBACK,
@@ -314,6 +341,10 @@ mod tests {
             let low = severity(ceiling(category, Origin::Runtime));
             assert_eq!(low, Some(Severity::Low));
             assert!(ceiling(category, Origin::Server).is_infinite());
+        }
+        for category in [Category::Entrypoint, Category::Worker] {
+            let low = severity(ceiling(category, Origin::Server));
+            assert_eq!(low, Some(Severity::Low));
         }
         let medium = severity(ceiling(Category::ModelWrite, Origin::Runtime));
         assert_eq!(medium, Some(Severity::Medium));
@@ -380,12 +411,42 @@ mod tests {
     }
 
     #[test]
+    fn a_process_that_goes_on_with_its_parents_work_is_a_worker_and_any_other_code_is_not() {
+        let started = |value: &str| sighting(Family::Executable, Origin::Server, value);
+        let category = |sighting: &Sighting| categorise(sighting, |_| false);
+        let spawn = "/usr/bin/python3.11 -c from multiprocessing.spawn import spawn_main";
+        let worker = started(&format!("{spawn} <- /usr/bin/python3.11"));
+        assert_eq!(category(&worker), Some(Category::Worker));
+        for other in [
+            "/usr/bin/python3.11 -c <- /usr/bin/python3.11",
+            "/usr/bin/python3.11 -c from os import system <- /usr/bin/python3.11",
+            &format!("{spawn} <- /usr/bin/dash"),
+            &format!("{spawn} <- /usr/bin/python3.1"),
+            "/usr/bin/python3.11 <- /usr/bin/python3.11",
+        ] {
+            assert_eq!(
+                category(&started(other)),
+                Some(Category::Executable),
+                "{other}"
+            );
+        }
+        let marked = |mark: fn(&mut Marks)| {
+            let mut worker = worker.clone();
+            mark(&mut worker.marks);
+            category(&worker)
+        };
+        assert_eq!(marked(|m| m.not_from_image = true), Some(Category::Dropped));
+        assert_eq!(marked(|m| m.fileless = true), Some(Category::Executable));
+    }
+
+    #[test]
     fn small_matters_stay_low_however_surprising() {
         for category in [
             Category::FileWrite,
             Category::FileChange,
             Category::ScratchWrite,
             Category::Entrypoint,
+            Category::Worker,
             Category::IoUring,
             Category::Loopback,
             Category::OwnSocket,

@@ -8,7 +8,7 @@ use super::{outlook, wording};
 use crate::baseline::facts::Seen;
 use crate::baseline::model::Baseline;
 use crate::baseline::neighbours::judge_of;
-use crate::observe::fact::{Phase, Sighting};
+use crate::observe::fact::{Origin, Phase, Sighting};
 
 /// Most that surprise adds: a change that no data foretell, a release or a new habit of operation, comes to a workload
 /// at least once in twenty months.
@@ -81,7 +81,12 @@ pub fn claim(
         ),
         adjustments,
         most: most.is_finite().then(|| {
-            let why = "it came through the container runtime, as an operator's exec does";
+            let why = match fact.origin {
+                Origin::Runtime => {
+                    "it came through the container runtime, as an operator's exec does"
+                }
+                Origin::Server => "who deploys the container decides it",
+            };
             (most, why.to_owned())
         }),
         title: wording::novelty_title(category, sighting),
@@ -124,7 +129,7 @@ mod tests {
     use crate::detect::danger::severity;
     use crate::detect::detector::testing::sight;
     use crate::detect::finding::Severity;
-    use crate::observe::fact::{Family, Origin};
+    use crate::observe::fact::Family;
 
     fn observed(windows: u32, lossy: bool) -> Baseline {
         let key = Key {

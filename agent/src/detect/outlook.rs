@@ -49,6 +49,7 @@ pub fn assumed(family: Family) -> &'static [(Option<Category>, f64)] {
             (Some(C::Shell), 0.0004),
             (Some(C::Dropped), 0.0002),
             (Some(C::Executable), 0.003),
+            (Some(C::Worker), 0.001),
         ],
         Family::Endpoint => &[(Some(C::Endpoint), 0.005), (Some(C::Loopback), 0.01)],
         Family::Listener => &[(Some(C::Listener), 0.001), (Some(C::Loopback), 0.004)],

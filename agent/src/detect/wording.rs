@@ -68,6 +68,7 @@ pub fn novelty_title(category: Category, sighting: &Sighting) -> String {
     match category {
         Category::Shell => format!("{} started a shell: {raw}", starter(sighting)),
         Category::Entrypoint => format!("the container was started with a new command: {raw}"),
+        Category::Worker => format!("{} started a worker: {raw}", starter(sighting)),
         Category::Executable => format!(
             "{} started a program that is new here: {raw}",
             starter(sighting)

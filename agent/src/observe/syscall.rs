@@ -79,6 +79,7 @@ const COMMON_RUNTIME: &[&str] = &[
     "fadvise64",
     "fcntl",
     "flock",
+    "fork",
     "fstat",
     "fstatfs",
     "futex",
@@ -171,6 +172,7 @@ const COMMON_RUNTIME: &[&str] = &[
     "times",
     "umask",
     "uname",
+    "vfork",
     "wait4",
     "waitid",
 ];

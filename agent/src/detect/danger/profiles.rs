@@ -29,6 +29,14 @@ pub(super) const ENTRYPOINT: Profile = Profile {
     next_step: "Check whether a release or a change of the deployment explains the new command.",
 };
 
+pub(super) const WORKER: Profile = Profile {
+    class: Class::Process,
+    danger: 1.9,
+    why: "it goes on with the work of the program that started it, as a fork does",
+    techniques: &[],
+    next_step: "Check whether a release or a change of the deployment explains the workers.",
+};
+
 pub(super) const EXECUTABLE: Profile = Profile {
     class: Class::Process,
     danger: 7.7,
