@@ -9,6 +9,7 @@ pub mod calls;
 pub mod claim;
 pub mod corroboration;
 pub mod danger;
+pub mod deployment;
 pub mod detector;
 pub mod drift;
 pub mod evidence;

@@ -140,6 +140,16 @@ impl Baseline {
         }
     }
 
+    /// Since when it judges, Unix seconds; `None` while a deciding family learns, and where the operator ended learning.
+    #[must_use]
+    pub fn active_since(&self) -> Option<i64> {
+        if self.state() != State::Active {
+            return None;
+        }
+        let since = |family: &Family| self.family(Phase::Serve, *family)?.active_since_s;
+        DECIDING.iter().filter_map(since).max()
+    }
+
     /// Lets every family mature whose evidence suffices. To be called after each window. A matured family stays so.
     pub fn mature(&mut self, settings: LearningSettings, now_s: i64) {
         if self.is_frozen() {

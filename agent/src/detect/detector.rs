@@ -7,6 +7,7 @@ use super::budget::Reason;
 use super::calls::layer::CallLayer;
 use super::claim::{At, Claim};
 use super::danger::{Category, categorise};
+use super::deployment::Deployments;
 use super::never_learn::NeverLearn;
 use super::news::News;
 use super::outcome::Outcome;
@@ -60,6 +61,7 @@ pub struct Detector {
     calls: CallLayer,
     signals: Signals,
     sequences: SequenceLayer,
+    deployments: Deployments,
 }
 
 impl Detector {
@@ -72,6 +74,7 @@ impl Detector {
             calls: CallLayer::default(),
             signals: Signals::default(),
             sequences: SequenceLayer::default(),
+            deployments: Deployments::default(),
             verdicts: BTreeMap::new(),
             budgets: Budgets::default(),
             settings,
@@ -107,8 +110,21 @@ impl Detector {
         let (phase, fact) = (sighting.phase, &sighting.fact);
         let category = categorise(sighting, self.settings.is_common_syscall);
         let known = baseline.knows(sighting);
-        let judged = baseline.judges(phase, fact.family)
-            || is_drift_to_judge(baseline, phase, fact.family, category, known);
+        let is_command = category == Some(Category::Entrypoint);
+        if is_command {
+            let learning = self.settings.learning;
+            self.deployments.started(baseline, at, sighting, learning);
+        }
+        let is_redeployed = !is_command
+            && self.deployments.is_new(baseline, cgroup, now_s)
+            && !baseline.is_quarantined(phase, fact);
+        // What takes a server over alerts in a young image and in a new deployment, too.
+        let judged = if is_takeover(category, known) {
+            baseline.judges(phase, fact.family)
+                || baseline.judges_by_predecessor(phase, fact.family)
+        } else {
+            baseline.judges(phase, fact.family) && !is_redeployed
+        };
         if !judged {
             let learned = baseline.learn_sighting(sighting, replica, now_s);
             if let Some(danger) = category.and_then(Category::suspect) {
@@ -119,7 +135,7 @@ impl Detector {
                 Learned::New => News::Learned,
                 Learned::Refused => News::Refused,
             };
-            if fact.family == Family::Sequence {
+            if fact.family == Family::Sequence && !is_redeployed {
                 self.sequences.arrived(baseline, cgroup, sighting);
             }
             let outcome = match category {
@@ -232,8 +248,13 @@ impl Detector {
                 lost: report.lost_events,
             };
             baseline.add_window(phase, replica, window, now_s);
-            claims.extend(self.rates.window(baseline, at, report, phase));
-            claims.extend(self.calls.window(baseline, at, report, phase));
+            if self.deployments.is_new(baseline, cgroup, now_s) {
+                self.rates.learn(baseline, at, report, phase);
+                self.calls.learn(baseline, at, report, phase);
+            } else {
+                claims.extend(self.rates.window(baseline, at, report, phase));
+                claims.extend(self.calls.window(baseline, at, report, phase));
+            }
         }
         claims.extend(self.signals.window(baseline, at, report));
         claims.extend(self.sequences.window(baseline, at, report));
@@ -263,6 +284,7 @@ impl Detector {
         self.calls.forget(cgroup);
         self.signals.forget(cgroup);
         self.sequences.forget(cgroup);
+        self.deployments.forget(cgroup);
     }
 
     /// Current scores of a container: model (`novelty`, `rates`), score and the threshold for a finding, in nats.
@@ -288,18 +310,10 @@ fn verdict(
     verdict.or_insert_with(|| Verdict::new(per_month))
 }
 
-/// Whether news of a family that still learns is judged all the same: the image before was judged, did no such thing,
-/// and it is of the kind that takes a server over.
-fn is_drift_to_judge(
-    baseline: &Baseline,
-    phase: Phase,
-    family: Family,
-    category: Option<Category>,
-    known: Knowledge,
-) -> bool {
+/// Whether something takes the server over that the workload is not known to do.
+fn is_takeover(category: Option<Category>, known: Knowledge) -> bool {
     matches!(known, Knowledge::Unknown | Knowledge::Elsewhere(_))
         && category.is_some_and(Category::takes_over)
-        && baseline.judges_by_predecessor(phase, family)
 }
 
 #[cfg(test)]

@@ -108,6 +108,32 @@ impl CallLayer {
         None
     }
 
+    /// Learns one window whose phase is certain, whatever the baseline's state.
+    pub fn learn(
+        &mut self,
+        baseline: &mut Baseline,
+        at: At<'_>,
+        report: &WindowReport,
+        phase: Phase,
+    ) {
+        let Some(calls) = report.calls.as_deref() else {
+            return;
+        };
+        let id = baseline.id();
+        self.watches
+            .entry(at.cgroup)
+            .or_default()
+            .baseline
+            .clone_from(&id);
+        let here = baseline.phases.entry(phase).or_default();
+        let (end, length_ns) = (report.end, report.length_ns);
+        let is_work = features::is_work;
+        here.calls.learn(at.replica, end, length_ns, calls, is_work);
+        if let Some(fitted) = self.models.get_mut(&(id, phase)) {
+            fitted.fresh = fitted.fresh.saturating_add(1);
+        }
+    }
+
     /// What is remembered of a container.
     #[must_use]
     pub fn remembered(&self, cgroup: CgroupId) -> Option<Watch> {

@@ -21,6 +21,7 @@ pub struct Detection {
     signals: Option<signals::Watch>,
     calls: Option<calls::layer::Watch>,
     sequences: Option<sequence::layer::Watch>,
+    deployed_until_s: Option<i64>,
 }
 
 impl Detector {
@@ -35,6 +36,7 @@ impl Detector {
             signals: self.signals.remembered(cgroup),
             calls: self.calls.remembered(cgroup),
             sequences: self.sequences.remembered(cgroup),
+            deployed_until_s: self.deployments.remembered(cgroup),
         }
     }
 
@@ -48,6 +50,7 @@ impl Detector {
             signals,
             calls,
             sequences,
+            deployed_until_s,
         } = detection;
         if let Some(verdict) = verdict {
             self.verdicts.insert(cgroup, verdict);
@@ -69,6 +72,9 @@ impl Detector {
         }
         if let Some(sequences) = sequences {
             self.sequences.resume(cgroup, sequences);
+        }
+        if let Some(until_s) = deployed_until_s {
+            self.deployments.resume(cgroup, until_s);
         }
     }
 

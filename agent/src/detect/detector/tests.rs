@@ -5,6 +5,7 @@
     reason = "tests"
 )]
 
+mod deployments;
 mod explained;
 mod phases;
 mod starts;
@@ -14,6 +15,7 @@ use proptest::prelude::*;
 use super::testing::{Bench, CONTAINER, Sight, settings, sight};
 use super::*;
 use crate::baseline::decision::Decision;
+use crate::baseline::exposure::Share;
 use crate::detect::finding::{Class, Method, Severity};
 use crate::detect::never_learn::Kind;
 use crate::observe::activity::Activity;

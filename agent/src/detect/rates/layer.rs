@@ -135,6 +135,28 @@ impl RateLayer {
         ))
     }
 
+    /// Learns one window whose phase is certain, whatever the baseline's state.
+    pub fn learn(
+        &mut self,
+        baseline: &mut Baseline,
+        at: At<'_>,
+        report: &WindowReport,
+        phase: Phase,
+    ) {
+        let watch = self.watches.entry(at.cgroup).or_default();
+        watch.baseline = baseline.id();
+        let Some(features) = report.features.as_deref() else {
+            return;
+        };
+        watch.phases.entry(phase).or_default().own.add(features);
+        let row = Row {
+            replica: at.replica,
+            end: report.end,
+            features,
+        };
+        self.models.learn(baseline, phase, &row);
+    }
+
     /// Evidence against a container and its threshold, nats; `None` while there is no model.
     #[must_use]
     pub fn score(&self, cgroup: CgroupId) -> Option<(f64, f64)> {
