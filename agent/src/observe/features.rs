@@ -41,6 +41,16 @@ const SMALL_SHARE: f64 = 0.01;
 /// window in which a few bytes went one way says nothing of that ratio.
 const FEW_BYTES: f64 = 256.0;
 
+/// Fewer new tasks than requests are as good as none: servers whose work takes tasks start one for each request, others
+/// some when more clients come at once than before, for a pool of threads.
+const FEW_TASKS: f64 = 1.0;
+
+/// Calls on memory that starting a thread takes at most: its stack and its guard, and an arena of its own.
+const MEMORY_CALLS_PER_TASK: u64 = 6;
+
+/// Calls that fail when a thread is started: where a container may not use `clone3`, the C library tries that first.
+const FAILED_CALLS_PER_TASK: u64 = 1;
+
 /// From so many requests on a window says something about requests.
 pub const ENOUGH_REQUESTS: u64 = 3;
 
@@ -80,7 +90,10 @@ pub fn features(window: &Window) -> Option<Vec<f64>> {
     let few_bytes = FEW_BYTES * requests;
     // Amounts that are never a fraction of one: the unit (byte, microsecond, call) is small enough to add.
     let amount_per_request = |amount: f64| (1.0 + amount / requests).ln();
-    let events_per_request = |events: u64| (SMALL_SHARE + real(events) / requests).ln();
+    let events_per_request = |few: f64, events: u64| (few + real(events) / requests).ln();
+    // What starting tasks took is told by their number.
+    let besides_tasks =
+        |calls: u64, per_task: u64| calls.saturating_sub(per_task.saturating_mul(counters.clones));
     let share = |part: u64| (SMALL_SHARE + real(part) / real(calls.all.max(1))).ln();
     let values: [f64; COUNT] = [
         ((few_bytes + real(counters.tx_bytes)) / (few_bytes + real(counters.rx_bytes))).ln(),
@@ -88,13 +101,13 @@ pub fn features(window: &Window) -> Option<Vec<f64>> {
         amount_per_request(real(counters.rx_bytes)),
         amount_per_request(cpu / 1000.0),
         amount_per_request(real(calls.all)),
-        events_per_request(counters.clones),
-        events_per_request(counters.connects),
-        share(calls.failed),
+        events_per_request(FEW_TASKS, counters.clones),
+        events_per_request(SMALL_SHARE, counters.connects),
+        share(besides_tasks(calls.failed, FAILED_CALLS_PER_TASK)),
         share(calls.read),
         share(calls.write),
         share(calls.network),
-        share(calls.memory),
+        share(besides_tasks(calls.memory, MEMORY_CALLS_PER_TASK)),
         share(calls.open),
         share(calls.metadata),
     ];

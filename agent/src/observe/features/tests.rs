@@ -89,6 +89,36 @@ fn how_clients_share_out_their_requests_over_connections_counts_nowhere() {
     assert_eq!(of(reconnecting), of(served(100)));
 }
 
+/// As [`served`], while a pool of threads grows by so many.
+fn growing(requests: u64, threads: u64) -> Counters {
+    let mut counters = served(requests);
+    counters.calls.extend([
+        call(libc::SYS_mmap, 3 * threads, 0),
+        call(libc::SYS_mprotect, 2 * threads, 0),
+        call(libc::SYS_munmap, threads, 0),
+        call(libc::SYS_clone3, threads, threads),
+        call(libc::SYS_clone, threads, 0),
+    ]);
+    counters.clones = threads;
+    counters
+}
+
+#[test]
+fn a_pool_of_threads_that_grows_is_no_other_behaviour() {
+    // What was counted when sixteen clients came to a server that had had four.
+    let change = |requests, threads| {
+        let (with, without) = (of(growing(requests, threads)), of(served(requests)));
+        let most = with.iter().zip(&without).map(|(a, b)| (a - b).abs());
+        most.fold(0.0, f64::max)
+    };
+    assert!(change(46, 4) < 0.1, "{}", change(46, 4));
+    assert!(change(46, 46) > 0.6, "a thread for each request is one");
+    let mut mapping = growing(46, 4);
+    mapping.calls.push(call(libc::SYS_mmap, 200, 0));
+    let memory = |counters| feature(&of(counters), "memory_call_share");
+    assert!(memory(mapping) > memory(growing(46, 4)) + 2.0);
+}
+
 #[test]
 fn other_proportions_give_other_features() {
     let base = of(served(100));
