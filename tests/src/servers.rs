@@ -17,7 +17,8 @@ use crate::wait;
 /// A JVM that starts two Python workers takes longest; a busy machine makes it longer still.
 const START_LIMIT: Duration = Duration::from_secs(180);
 
-/// Set to `all` to test every make; without it, those whose image is quick to make.
+/// Set to `all` to test every make, or to names of makes with commas between to test those alone; without it, those are
+/// tested whose image is quick to make.
 pub const SERVERS_VARIABLE: &str = "PICKET_TEST_SERVERS";
 
 /// What a server is made with.
@@ -55,8 +56,14 @@ impl Make {
     #[must_use]
     pub fn left_out(self) -> Option<String> {
         let slow = matches!(self, Self::MlServer | Self::TorchServe);
-        (slow && !all_wanted())
-            .then(|| "takes minutes to make its image: `cargo xtask servers` runs it".to_owned())
+        match wanted() {
+            Some(names) if names == ALL || names.split(',').any(|name| name == self.name()) => None,
+            Some(names) => Some(format!("{SERVERS_VARIABLE} is {names}")),
+            None if slow => {
+                Some("takes minutes to make its image: `cargo xtask servers` runs it".to_owned())
+            }
+            None => None,
+        }
     }
 
     /// The makes that this run tests.
@@ -167,10 +174,13 @@ impl Make {
     }
 }
 
-/// Whether this run is to test every make, however long that takes.
+/// The word for every make.
+pub const ALL: &str = "all";
+
+/// The makes that this run is to test however long that takes, if it says.
 #[must_use]
-pub fn all_wanted() -> bool {
-    env::var(SERVERS_VARIABLE).is_ok_and(|value| value == "all")
+pub fn wanted() -> Option<String> {
+    env::var(SERVERS_VARIABLE).ok()
 }
 
 /// One request of a reload.

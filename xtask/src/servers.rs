@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
-use picket_tests::servers::SERVERS_VARIABLE;
+use picket_tests::servers::{ALL, SERVERS_VARIABLE};
 use picket_tests::suite::REQUIRED_VARIABLE;
 
 use crate::cargo::{build_agent, cargo, is_root};
@@ -25,7 +25,7 @@ pub fn servers() -> Result<ExitCode> {
     tests
         .args(["--test", "phases", "--test", "normal"])
         .env("AYA_BUILD_SKIP", "1")
-        .env(SERVERS_VARIABLE, "all")
+        .env(SERVERS_VARIABLE, ALL)
         .env(REQUIRED_VARIABLE, "1");
     let status = supervise::run(&mut tests, &interrupt, |_| ())?;
     Ok(if status.success() {
