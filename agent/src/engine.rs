@@ -195,8 +195,7 @@ impl<S: Store> Engine<S> {
             incident,
         } = resume;
         let cgroup = container.cgroup;
-        let now_s = self.steady.seconds(self.time.since_boot());
-        self.detector.resume(cgroup, &key, now_s, detection);
+        self.detector.resume(cgroup, &key, detection);
         if let Some(incident) = incident {
             self.incidents.resume(incident);
         }

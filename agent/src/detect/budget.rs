@@ -116,6 +116,9 @@ pub struct Budget {
     left: BTreeMap<Lane, f64>,
     /// When each fact of each container was last reported, Unix seconds.
     reported: BTreeMap<u64, i64>,
+    /// When it was last asked for, Unix seconds.
+    #[serde(default)]
+    pub(super) used_s: i64,
 }
 
 impl Budget {
@@ -126,6 +129,7 @@ impl Budget {
             per_month: per_month.max(0.0),
             left: BTreeMap::new(),
             reported: BTreeMap::new(),
+            used_s: 0,
         }
     }
 
@@ -241,6 +245,7 @@ mod tests {
         // Thirty containers for another day.
         budget.earn(30.0 * 86_400.0);
         assert!(medium(&mut budget, 2, 2 * 86_400));
+        budget.earn(f64::MAX);
         budget.earn(f64::MAX);
         assert!(medium(&mut budget, 3, 2 * 86_400));
         assert!(

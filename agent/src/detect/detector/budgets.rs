@@ -8,36 +8,36 @@ use crate::detect::budget::Budget;
 /// Workloads whose budgets are kept.
 const MOST: usize = 1024;
 
-/// Budgets by workload, each with when it was last used, Unix seconds.
+/// Budgets by workload.
 #[derive(Debug, Default)]
-pub(super) struct Budgets(BTreeMap<Key, (i64, Budget)>);
+pub(in crate::detect) struct Budgets(BTreeMap<Key, Budget>);
 
 impl Budgets {
     /// The budget of a workload, a full one of so many findings a month where there is none.
     pub(super) fn of(&mut self, key: &Key, per_month: f64, now_s: i64) -> &mut Budget {
         if !self.0.contains_key(key) {
-            self.put(key, Budget::new(per_month), now_s);
+            self.put(key, Budget::new(per_month));
         }
-        let entry = self.0.entry(key.clone());
-        let (used_s, budget) = entry.or_insert_with(|| (now_s, Budget::new(per_month)));
-        *used_s = now_s;
+        let budget = self.0.entry(key.clone());
+        let budget = budget.or_insert_with(|| Budget::new(per_month));
+        budget.used_s = now_s;
         budget
     }
 
     /// The budget of a workload, where there is one.
     pub(super) fn get(&self, key: &Key) -> Option<&Budget> {
-        self.0.get(key).map(|(_, budget)| budget)
+        self.0.get(key)
     }
 
-    /// Goes on with a budget.
-    pub(super) fn put(&mut self, key: &Key, budget: Budget, now_s: i64) {
-        if self.0.len() >= MOST {
-            let oldest = self.0.iter().min_by_key(|(_, (used_s, _))| *used_s);
+    /// Goes on with a budget. The one unused for longest makes room.
+    pub(super) fn put(&mut self, key: &Key, budget: Budget) {
+        if self.0.len() >= MOST && !self.0.contains_key(key) {
+            let oldest = self.0.iter().min_by_key(|(_, budget)| budget.used_s);
             if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
                 self.0.remove(&oldest);
             }
         }
-        self.0.insert(key.clone(), (now_s, budget));
+        self.0.insert(key.clone(), budget);
     }
 }
 

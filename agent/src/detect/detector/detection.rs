@@ -41,7 +41,7 @@ impl Detector {
     }
 
     /// Goes on with a container from what another detector remembered of it.
-    pub fn resume(&mut self, cgroup: CgroupId, key: &Key, now_s: i64, detection: Detection) {
+    pub fn resume(&mut self, cgroup: CgroupId, key: &Key, detection: Detection) {
         let Detection {
             verdict,
             budget,
@@ -56,7 +56,7 @@ impl Detector {
             self.verdicts.insert(cgroup, verdict);
         }
         if let Some(budget) = budget {
-            self.budgets.put(key, budget, now_s);
+            self.budgets.put(key, budget);
         }
         if let Some(losses) = losses {
             self.losses.resume(cgroup, losses);
