@@ -175,6 +175,19 @@ fn windows_are_learned_unless_claimed_or_frozen() {
 }
 
 #[test]
+fn of_what_is_new_in_a_window_its_bag_holds_the_pairs() {
+    let mut bench = Bench::quiet(100);
+    bench.meet("read", 2);
+    let pair = sight(Family::Sequence, "read > read").0;
+    bench.layer.arrived(&bench.baseline, CONTAINER, &pair);
+    assert_eq!(bench.window_with(Some(&[0, 1])), None);
+    assert_eq!(bench.window_with(Some(&[0, 1])), None);
+    let bags = bench.baseline.phases[&Phase::Serve].bags.in_order();
+    let pairs: Vec<u32> = bags.iter().map(|bag| bag.new_pairs).collect();
+    assert_eq!(pairs, [1, 0]);
+}
+
+#[test]
 fn a_few_or_early_ones_are_no_claim() {
     let mut old = Bench::quiet(17_280);
     old.meet("read", LEAST as usize - 1);
