@@ -19,8 +19,8 @@ use super::orders::Orders;
 use super::rhythms::Rhythms;
 use super::rollout::Predecessor;
 use super::sample::Sample;
-use super::support::{ENOUGH, name_of};
 use super::starts::StartContacts;
+use super::support::{ENOUGH, name_of};
 use super::surprises::Surprises;
 use crate::observe::fact::{Fact, Family, Phase, Sighting};
 

@@ -141,9 +141,10 @@ fn a_program_that_is_not_the_containers_own_command_makes_no_deployment() {
 fn counts_of_a_new_deployment_are_learned_and_carried() {
     let mut bench = learned();
     bench.see_in(OTHER, command("gunicorn"));
-    let detection = bench.detector.detection(OTHER);
+    let key = bench.baseline.key.clone();
+    let detection = bench.detector.detection(OTHER, &key);
     let mut next = Detector::new(settings());
-    next.resume(OTHER, detection);
+    next.resume(OTHER, &key, detection);
     let report = report(&[(1, 70_000)], 1);
     let outcomes = next.window(&mut bench.baseline, OTHER, "8", &report, bench.now_s);
     assert_eq!(outcomes, Vec::new());
