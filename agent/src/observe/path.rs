@@ -14,11 +14,13 @@ mod replaced;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use sha2::{Digest, Sha256};
 
 use super::event::Access;
+use super::fact::Marks;
 
 pub use class::{class_of, device};
 pub use marks::marks;
@@ -61,6 +63,16 @@ const VOLATILE_TREES: &[&str] = &[
 /// The comparable form of a path: deterministic, idempotent and at most [`MAX_LENGTH`] bytes long.
 #[must_use]
 pub fn generalise(path: &str, access: Access) -> String {
+    comparable(path, access, || marks(path, access))
+}
+
+/// The same of a path whose marks, of a file opened in this way, are known already.
+#[must_use]
+pub fn generalise_marked(path: &str, access: Access, marks: Marks) -> String {
+    comparable(path, access, || marks)
+}
+
+fn comparable(path: &str, access: Access, marks: impl FnOnce() -> Marks) -> String {
     if access == Access::Read
         && let Some(tree) = path.strip_suffix("/**")
     {
@@ -71,7 +83,7 @@ pub fn generalise(path: &str, access: Access) -> String {
         && !is_cut(path)
         && let Some(tree) = folded_tree(path)
     {
-        let marks = marks(path, access);
+        let marks = marks();
         if !marks.model_file && !marks.secret_file {
             return bounded(format!("{}/**", components(tree)));
         }
@@ -81,7 +93,7 @@ pub fn generalise(path: &str, access: Access) -> String {
 
 /// The comparable form of one name that is no file's, as a host's.
 pub(super) fn generalise_name(name: &str) -> String {
-    name::generalise(name, false)
+    name::generalise(name, false).into_owned()
 }
 
 /// Does the path lie in `tree`, below it and not beside it?
@@ -131,15 +143,15 @@ fn components(path: &str) -> String {
     let in_proc = is_below(path, "/proc");
     let volatile = is_volatile(path);
     let raw: Vec<&str> = path.split('/').collect();
-    let mut names: Vec<String> = raw
+    let mut names: Vec<Cow<'_, str>> = raw
         .iter()
         .map(|name| name::generalise(name, volatile))
         .collect();
     if in_proc
         && let Some(process) = names.get_mut(2)
-        && (process == "self" || process == "thread-self")
+        && (*process == "self" || *process == "thread-self")
     {
-        "*".clone_into(process);
+        *process = Cow::Borrowed("*");
     }
     // Stores keyed by hash spread their entries over directories named after the hash's first characters.
     for position in 1..names.len() {
@@ -152,7 +164,7 @@ fn components(path: &str) -> String {
             && shard.len() == 2
             && shard.chars().all(|c| c.is_ascii_alphanumeric())
         {
-            "*".clone_into(shard);
+            *shard = Cow::Borrowed("*");
         }
     }
     names.join("/")

@@ -1,6 +1,8 @@
 //! What a path by itself says about danger: tables of places and names.
 
-use super::glob::matches;
+use std::sync::LazyLock;
+
+use super::glob::Glob;
 use super::{PACKAGE_DIRECTORIES, folded_tree};
 use crate::observe::event::Access;
 use crate::observe::fact::Marks;
@@ -259,18 +261,48 @@ const SCRATCH: &[&str] = &[
     "/proc/*/task/*/comm",
 ];
 
+/// The tables taken apart, which is done once.
+struct Tables {
+    secrets: Table,
+    code: Table,
+    escapes: Table,
+    host_settings: Table,
+    scratch: Table,
+}
+
+struct Table(Vec<Glob<'static>>);
+
+static TABLES: LazyLock<Tables> = LazyLock::new(|| Tables {
+    secrets: Table::of(SECRETS),
+    code: Table::of(CODE),
+    escapes: Table::of(ESCAPES),
+    host_settings: Table::of(HOST_SETTINGS),
+    scratch: Table::of(SCRATCH),
+});
+
+impl Table {
+    fn of(patterns: &[&'static str]) -> Self {
+        Self(patterns.iter().map(|pattern| Glob::new(pattern)).collect())
+    }
+
+    fn has(&self, path: &[&str]) -> bool {
+        self.0.iter().any(|glob| glob.matches(path))
+    }
+}
+
 /// The marks that follow from a path and what it was opened for; the marks of other families stay unset.
 #[must_use]
 pub fn marks(path: &str, access: Access) -> Marks {
-    let any = |patterns: &[&str]| patterns.iter().any(|pattern| matches(pattern, path));
+    let parts: Vec<&str> = path.split('/').collect();
+    let write = access == Access::Write;
     Marks {
         model_file: is_model(path, access),
-        secret_file: any(SECRETS),
-        code_path: access == Access::Write && !is_compiled_python(path) && any(CODE),
-        scratch: any(SCRATCH),
-        escape_path: any(ESCAPES)
+        secret_file: TABLES.secrets.has(&parts),
+        code_path: write && !is_compiled_python(path) && TABLES.code.has(&parts),
+        scratch: TABLES.scratch.has(&parts),
+        escape_path: TABLES.escapes.has(&parts)
             || is_other_root(path)
-            || (access == Access::Write && any(HOST_SETTINGS)),
+            || (write && TABLES.host_settings.has(&parts)),
         ..Marks::default()
     }
 }

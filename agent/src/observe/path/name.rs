@@ -1,5 +1,7 @@
 //! Which parts of a file name machines make up anew each time.
 
+use std::borrow::Cow;
+
 /// Long numbers that belong to a name: the curve of `id_ed25519`.
 const FIXED_NUMBERS: &[&str] = &["25519"];
 
@@ -10,19 +12,31 @@ const VOLATILE_ENDINGS: &[&str] = &[".log", ".pid", ".sock", ".lock", ".tmp", ".
 
 /// The component with its machine-made parts replaced by `*`. `volatile` says that it lies in a directory where such
 /// parts are the rule.
-pub(super) fn generalise(name: &str, volatile: bool) -> String {
+pub(super) fn generalise(name: &str, volatile: bool) -> Cow<'_, str> {
     let numbered = volatile || VOLATILE_ENDINGS.iter().any(|ending| name.ends_with(ending));
-    let mut current = name.to_owned();
+    let mut current = Cow::Borrowed(name);
     // Replacing one part can lay open another. Each round turns at least one character into a star or drops a star,
     // so this ends.
     loop {
-        let next = temporary(&current, volatile)
-            .unwrap_or_else(|| numbers(&hashes(&current, volatile), numbered));
+        let next = match temporary(&current, volatile) {
+            Some(next) => next,
+            None if is_plain(&current) => return current,
+            None => numbers(&hashes(&current, volatile), numbered),
+        };
         if next == current {
             return current;
         }
-        current = next;
+        current = Cow::Owned(next);
     }
+}
+
+/// Whether a name has neither numbers nor stars, nor enough hyphens for a UUID of letters alone.
+fn is_plain(name: &str) -> bool {
+    let mut hyphens = 0;
+    name.bytes().all(|byte| {
+        hyphens += usize::from(byte == b'-');
+        !byte.is_ascii_digit() && byte != b'*' && hyphens < 4
+    })
 }
 
 /// What made [`generalise`] replace a part of this name, in words; `None` where it replaced nothing.
@@ -267,5 +281,20 @@ fn split(name: &str, in_class: fn(char) -> bool) -> Vec<&str> {
 fn push_star(out: &mut String) {
     if !out.ends_with('*') {
         out.push('*');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn in_a_plain_name_nothing_is_replaced(name in "[a-zA-Z.*_:é0-9-]{0,12}(-[a-f]{2,12}){0,4}", volatile: bool) {
+            let slowly = numbers(&hashes(&name, volatile), volatile);
+            prop_assert!(!is_plain(&name) || slowly == name);
+        }
     }
 }
