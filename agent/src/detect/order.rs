@@ -102,36 +102,27 @@ impl Watch {
             return;
         };
         let line = line(sighting);
-        for taken in self.taken.iter().chain(&self.written) {
-            let near = sighting.at.since(taken.at) <= WITHIN_NS;
-            if near
+        let before = self.taken.iter().chain(&self.written).filter(|taken| {
+            sighting.at.since(taken.at) <= WITHIN_NS
                 && danger::of(taken.step, step).is_some()
                 && follows(taken, sighting, step, &line)
-            {
-                push(
-                    &mut self.noticed,
-                    Noticed {
-                        before: Some(taken.clone()),
-                        after: step,
-                        sighting: sighting.clone(),
-                    },
-                );
-            }
-        }
-        if matches!(step, Step::ModelWrite | Step::ModelRead | Step::Exec) {
-            push(
-                &mut self.noticed,
-                Noticed {
-                    before: None,
-                    after: step,
-                    sighting: sighting.clone(),
-                },
-            );
-        }
-        let queue = if step == Step::Write {
-            &mut self.written
-        } else {
-            &mut self.taken
+        });
+        let of_network = matches!(step, Step::ModelWrite | Step::ModelRead | Step::Exec);
+        let noticed = before
+            .map(Some)
+            .chain(of_network.then_some(None))
+            .map(|before| Noticed {
+                before: before.cloned(),
+                after: step,
+                sighting: sighting.clone(),
+            });
+        let room = MOST.saturating_sub(self.noticed.len());
+        self.noticed.extend(noticed.take(room));
+        let queue = match step {
+            Step::Write => &mut self.written,
+            Step::ModelWrite | Step::SecretRead => &mut self.taken,
+            // What never comes first in a pair must not crowd out what does.
+            _ => return,
         };
         queue.push_back(Taken {
             at: sighting.at,
@@ -142,6 +133,13 @@ impl Watch {
         while queue.len() > MOST {
             queue.pop_front();
         }
+    }
+
+    /// Whether a contact now would be the second step of a pair.
+    pub fn awaits_contact(&self, at: Moment) -> bool {
+        self.taken.iter().any(|taken| {
+            at.since(taken.at) <= WITHIN_NS && danger::of(taken.step, Step::Connect).is_some()
+        })
     }
 
     /// Takes one window: what was noticed in it is learned where its family learns, and judged otherwise.
@@ -252,10 +250,10 @@ impl Network {
     }
 }
 
-fn push(noticed: &mut Vec<Noticed>, one: Noticed) {
-    if noticed.len() < MOST {
-        noticed.push(one);
-    }
+/// Whether nothing is remembered of a sighting; of a contact, as long as none is awaited.
+#[must_use]
+pub fn leaves_no_trace(sighting: &Sighting) -> bool {
+    step(sighting).is_none_or(|step| step == Step::Connect)
 }
 
 /// The step that a sighting is, if it is one.

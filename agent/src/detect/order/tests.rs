@@ -235,3 +235,16 @@ proptest! {
         prop_assert!(bench.watch.taken.len() <= MOST && bench.watch.told.len() <= MOST_TOLD);
     }
 }
+
+#[test]
+fn contacts_and_questions_do_not_crowd_out_what_came_before_them() {
+    let mut bench = Bench::learned(&[secret(), connect("tcp 10.0.0.7:443")]);
+    let mut steps = vec![secret()];
+    steps.extend((0..300).map(|_| sight(Family::DnsName, "a.example")));
+    let _ = bench.take(&steps);
+    assert!(bench.watch.awaits_contact(bench.now));
+    let claims = bench.take(&[connect("tcp 203.0.113.7:443")]);
+    assert_eq!(claims.len(), 1);
+    bench.wait(301);
+    assert!(!bench.watch.awaits_contact(bench.now));
+}
