@@ -121,8 +121,46 @@ pub struct FamilyProgress {
 /// What a family still lacks.
 struct Lack {
     fraction: f64,
-    reason: String,
+    missing: Missing,
     stuck: bool,
+}
+
+/// What is missing. It is put into words only where somebody reads them.
+enum Missing {
+    Room { cap: usize },
+    Time { seconds: u64, needed: u64 },
+    Requests { requests: u64, needed: u64 },
+    Quiet { seconds: u64, needed: u64 },
+    Passes { passes: usize, needed: usize },
+    Serving,
+}
+
+impl Missing {
+    fn words(&self) -> String {
+        match *self {
+            Self::Room { cap } => format!(
+                "more than {} different values: the set is full, so what is missing from it means nothing",
+                grouped(cap as u64)
+            ),
+            Self::Time { seconds, needed } => {
+                format!("observed {} of {}", duration(seconds), duration(needed))
+            }
+            Self::Requests { requests, needed } => format!(
+                "observed {} of {}",
+                grouped(requests),
+                counted(needed, "request")
+            ),
+            Self::Quiet { seconds, needed } => format!(
+                "new values keep coming: the last one {} of observation ago, {} needed",
+                duration(seconds),
+                duration(needed)
+            ),
+            Self::Passes { passes, needed } => {
+                format!("observed {passes} of {needed} complete passes")
+            }
+            Self::Serving => "waits for the serve phase".to_owned(),
+        }
+    }
 }
 
 impl Baseline {
@@ -160,6 +198,10 @@ impl Baseline {
                 continue;
             }
             for family in Family::ALL {
+                let matured = self.family(phase, family);
+                if matured.is_some_and(|it| it.active_since_s.is_some()) {
+                    continue;
+                }
                 if self.lack(phase, family, settings, now_s).is_none() {
                     let here = self.phases.entry(phase).or_default();
                     let family = here.families.entry(family).or_default();
@@ -191,7 +233,7 @@ impl Baseline {
                         Some(_) => FamilyState::Learning,
                     },
                     fraction: lack.as_ref().map_or(1.0, |lack| lack.fraction),
-                    reason: lack.map(|lack| lack.reason).unwrap_or_default(),
+                    reason: lack.map(|lack| lack.missing.words()).unwrap_or_default(),
                     facts: learned.map_or(0, |f| f.facts.len()),
                     pending: learned.map_or(0, |f| f.waiting().count()),
                 });
@@ -228,10 +270,7 @@ impl Baseline {
         {
             return Some(Lack {
                 fraction: 0.0,
-                reason: format!(
-                    "more than {} different values: the set is full, so what is missing from it means nothing",
-                    grouped(cap(family) as u64)
-                ),
+                missing: Missing::Room { cap: cap(family) },
                 stuck: true,
             });
         }
@@ -258,30 +297,23 @@ impl Baseline {
             .min(share(requests, settings.min_requests))
             .min(share(quiet_s, quiet_needed_s));
         let long = seconds > settings.min_duration_s.saturating_mul(10).max(60);
-        let reason = if seconds < settings.min_duration_s {
-            format!(
-                "observed {} of {}",
-                duration(seconds),
-                duration(settings.min_duration_s)
-            )
+        let missing = if seconds < settings.min_duration_s {
+            let needed = settings.min_duration_s;
+            Missing::Time { seconds, needed }
         } else if requests < settings.min_requests {
-            format!(
-                "observed {} of {}",
-                grouped(requests),
-                counted(settings.min_requests, "request")
-            )
+            let needed = settings.min_requests;
+            Missing::Requests { requests, needed }
         } else if quiet_s < quiet_needed_s {
-            format!(
-                "new values keep coming: the last one {} of observation ago, {} needed",
-                duration(quiet_s),
-                duration(quiet_needed_s)
-            )
+            Missing::Quiet {
+                seconds: quiet_s,
+                needed: quiet_needed_s,
+            }
         } else {
             return None;
         };
         Some(Lack {
             fraction,
-            reason,
+            missing,
             stuck: long,
         })
     }
@@ -291,16 +323,16 @@ impl Baseline {
         let learned = self.family(phase, family);
         let part = learned.map_or(1.0, FamilyBaseline::evidence_needed);
         let needed = (PASSES as f64 * part).ceil() as usize;
-        let reason = if passes < needed {
-            format!("observed {passes} of {needed} complete passes")
+        let missing = if passes < needed {
+            Missing::Passes { passes, needed }
         } else if self.state() == State::Learning {
-            "waits for the serve phase".to_owned()
+            Missing::Serving
         } else {
             return None;
         };
         Some(Lack {
             fraction: share(passes as u64, needed as u64 + 1),
-            reason,
+            missing,
             stuck: false,
         })
     }
