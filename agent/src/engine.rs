@@ -4,6 +4,7 @@
 //! [`Input`]s. It reads no clock and no file: the time comes with the inputs. So the running agent and a recording's
 //! replay run the same code, and equal inputs give equal findings, to the byte.
 
+mod habits;
 mod input;
 mod store;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use habits::Habits;
 use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
@@ -24,7 +26,7 @@ pub use time::{SteadyClock, Time};
 
 use crate::baseline::key::Key;
 use crate::baseline::learning::State;
-use crate::baseline::model::Baseline;
+use crate::baseline::model::{Baseline, Knowledge};
 use crate::detect::budget::Reason;
 use crate::detect::detector::Detector;
 use crate::detect::finding::Finding;
@@ -32,7 +34,7 @@ use crate::detect::news::News;
 use crate::detect::outcome::Outcome;
 use crate::incident::Incidents;
 use crate::observe::container::Observer;
-use crate::observe::event::{CgroupId, Event, Moment};
+use crate::observe::event::{Action, CgroupId, Event, Moment};
 use crate::observe::fact::Sighting;
 use crate::observe::window::Window;
 use crate::workload::container::Container;
@@ -73,8 +75,9 @@ pub struct Reported {
 #[derive(Debug)]
 struct Member {
     container: Arc<Container>,
-    key: Key,
+    key: Arc<Key>,
     observer: Observer,
+    habits: Habits,
 }
 
 /// The core with its state. What it keeps per container goes with [`Input::End`].
@@ -84,6 +87,8 @@ pub struct Engine<S> {
     devices: Arc<[String]>,
     time: Time,
     members: BTreeMap<CgroupId, Member>,
+    /// Containers whose habits were counted since their baseline was last settled.
+    unsettled: BTreeMap<Arc<Key>, BTreeSet<CgroupId>>,
     baselines: S,
     detector: Detector,
     incidents: Incidents,
@@ -102,6 +107,7 @@ impl<S: Store> Engine<S> {
             devices: settings.devices.as_slice().into(),
             time: Time::default(),
             members: BTreeMap::new(),
+            unsettled: BTreeMap::new(),
             baselines,
             detector: Detector::new(settings.detector()?),
             incidents: Incidents::default(),
@@ -127,6 +133,7 @@ impl<S: Store> Engine<S> {
                 }
             }
             Input::End { cgroup } => {
+                self.settle_of(cgroup);
                 self.members.remove(&cgroup);
                 self.detector.forget(cgroup);
             }
@@ -145,8 +152,11 @@ impl<S: Store> Engine<S> {
     /// Puts a baseline in the place of what there was. To one that has forgotten, everything is told once more.
     fn replace(&mut self, baseline: Baseline) {
         let before = self.baselines.get(&baseline.key).map(|before| before.epoch);
+        // Whoever changed it has read it settled.
+        self.unsettled.remove(&baseline.key);
+        self.break_habits(&baseline.key);
         if before.is_some_and(|epoch| epoch != baseline.epoch) {
-            let its = |member: &&mut Member| member.key == baseline.key;
+            let its = |member: &&mut Member| *member.key == baseline.key;
             for member in self.members.values_mut().filter(its) {
                 member.observer.tell_again();
             }
@@ -176,14 +186,18 @@ impl<S: Store> Engine<S> {
         }
         let now_s = self.steady.seconds(self.time.since_boot());
         self.baselines.of(&key, now_s);
-        self.members.insert(
-            container.cgroup,
-            Member {
-                container,
-                key,
-                observer,
-            },
-        );
+        self.admit(container, key, observer);
+    }
+
+    fn admit(&mut self, container: Arc<Container>, key: Key, observer: Observer) {
+        self.settle_of(container.cgroup);
+        let member = Member {
+            key: Arc::new(key),
+            observer,
+            habits: Habits::default(),
+            container,
+        };
+        self.members.insert(member.container.cgroup, member);
     }
 
     fn resume(&mut self, resume: Resume) {
@@ -200,14 +214,7 @@ impl<S: Store> Engine<S> {
             self.incidents.resume(incident);
         }
         let observer = observer.with_devices(Arc::clone(&self.devices));
-        self.members.insert(
-            cgroup,
-            Member {
-                container,
-                key,
-                observer,
-            },
-        );
+        self.admit(container, key, observer);
     }
 
     fn event(&mut self, event: &Event) -> Effects {
@@ -215,23 +222,92 @@ impl<S: Store> Engine<S> {
         let Some(member) = self.members.get_mut(&event.cgroup) else {
             return effects;
         };
+        let now_s = self.steady.seconds(event.at);
         let (epoch, entrypoints) = (member.observer.epoch(), member.observer.entrypoints());
-        let sighting = member.observer.event(event);
+        let (detector, habits) = (&self.detector, &mut member.habits);
+        let settled = !habits.has_counted();
+        let is_contact = matches!(event.action, Action::Connect { .. });
+        let sighting = member.observer.event_unless(event, |deed| {
+            let awaited = is_contact && detector.awaits_contact(event.cgroup, event.at);
+            !awaited && habits.count(deed, now_s)
+        });
+        if settled && member.habits.has_counted() {
+            let key = Arc::clone(&member.key);
+            self.unsettled.entry(key).or_default().insert(event.cgroup);
+        }
         effects.raise_epoch = member.observer.epoch() != epoch;
         effects.forget_sequences = member.observer.entrypoints() != entrypoints;
         if let Some(sighting) = sighting {
-            let now_s = self.steady.seconds(event.at);
-            let outcome = self.detector.sighting(
-                self.baselines.of(&member.key, now_s),
-                event.cgroup,
-                &member.container.id,
-                &sighting,
+            let (container, key) = (Arc::clone(&member.container), Arc::clone(&member.key));
+            self.sighting(
+                &event.action,
+                sighting,
+                (&container, &key),
                 now_s,
+                &mut effects,
             );
-            let container = Arc::clone(&member.container);
-            self.note(&container, Some(sighting), outcome, &mut effects);
         }
         effects
+    }
+
+    fn sighting(
+        &mut self,
+        action: &Action,
+        sighting: Sighting,
+        (container, key): (&Arc<Container>, &Key),
+        now_s: i64,
+        effects: &mut Effects,
+    ) {
+        let cgroup = container.cgroup;
+        let baseline = self.baselines.of(key, now_s);
+        let is_known = baseline.knows(&sighting) == Knowledge::Here;
+        let makes_suspect = self.detector.makes_suspect(baseline, &sighting);
+        if !is_known || makes_suspect {
+            self.settle(key, now_s);
+        }
+        if makes_suspect {
+            self.break_habits(key);
+        }
+        let baseline = self.baselines.of(key, now_s);
+        let outcome = self
+            .detector
+            .sighting(baseline, cgroup, &container.id, &sighting, now_s);
+        if is_known
+            && Habits::may_be(action, &sighting)
+            && let Some(member) = self.members.get_mut(&cgroup)
+            && member.habits.has_room()
+            && self.detector.only_counts(baseline, &sighting)
+        {
+            member.habits.remember(action, &sighting);
+        }
+        self.note(container, Some(sighting), outcome, effects);
+    }
+
+    /// Brings to a baseline what its containers' habits were counted since.
+    fn settle(&mut self, key: &Key, now_s: i64) {
+        let Some(cgroups) = self.unsettled.remove(key) else {
+            return;
+        };
+        let baseline = self.baselines.of(key, now_s);
+        for cgroup in cgroups {
+            if let Some(member) = self.members.get_mut(&cgroup) {
+                member.habits.settle(baseline, &member.container.id);
+            }
+        }
+    }
+
+    fn settle_of(&mut self, cgroup: CgroupId) {
+        if let Some(member) = self.members.get(&cgroup) {
+            let key = Arc::clone(&member.key);
+            self.settle(&key, self.seconds(self.time.since_boot()));
+        }
+    }
+
+    /// Has everything weighed again that is done by the containers of a baseline.
+    fn break_habits(&mut self, key: &Key) {
+        for member in self.members.values_mut().filter(|it| *it.key == *key) {
+            member.habits = Habits::default();
+        }
     }
 
     fn window(&mut self, cgroup: CgroupId, window: &Window) -> Effects {
@@ -243,13 +319,14 @@ impl<S: Store> Engine<S> {
         let report = member.observer.window(window);
         effects.raise_epoch = member.observer.epoch() != epoch;
         let now_s = self.steady.seconds(window.end);
-        let baseline = self.baselines.of(&member.key, now_s);
+        let (container, key) = (Arc::clone(&member.container), Arc::clone(&member.key));
+        self.settle(&key, now_s);
+        let baseline = self.baselines.of(&key, now_s);
         let learned = baseline.state() == State::Learning;
         let outcomes = self
             .detector
-            .window(baseline, cgroup, &member.container.id, &report, now_s);
+            .window(baseline, cgroup, &container.id, &report, now_s);
         effects.matured = learned && baseline.state() != State::Learning;
-        let container = Arc::clone(&member.container);
         let mut sightings = report.sightings.into_iter();
         for outcome in outcomes {
             self.note(&container, sightings.next(), outcome, &mut effects);
@@ -288,17 +365,18 @@ impl<S: Store> Engine<S> {
         let now_s = self.steady.seconds(self.time.since_boot());
         let mut inputs = Vec::new();
         for key in keys {
+            self.settle(key, now_s);
             let baseline = self.baselines.of(key, now_s).clone();
             self.detector.derive_anew(&baseline.id());
             inputs.push(Input::Baseline(Box::new(baseline)));
         }
         for (cgroup, member) in &self.members {
-            if !keys.contains(&member.key) {
+            if !keys.contains(&*member.key) {
                 continue;
             }
             inputs.push(Input::Resume(Box::new(Resume {
                 container: Arc::clone(&member.container),
-                key: member.key.clone(),
+                key: Key::clone(&member.key),
                 observer: member.observer.clone(),
                 detection: self.detector.detection(*cgroup, &member.key),
                 incident: self.incidents.open_of(*cgroup).cloned(),
@@ -341,7 +419,7 @@ impl<S: Store> Engine<S> {
     pub fn watched(&self) -> impl Iterator<Item = (&Arc<Container>, &Key)> {
         self.members
             .values()
-            .map(|member| (&member.container, &member.key))
+            .map(|member| (&member.container, &*member.key))
     }
 
     /// Current scores of a container, as [`Detector::scores`] gives them.
@@ -350,15 +428,20 @@ impl<S: Store> Engine<S> {
         self.detector.scores(cgroup)
     }
 
-    /// The baselines.
+    /// The baselines. How often and when a fact was seen again may be told a window late.
     #[must_use]
     pub fn baselines(&self) -> &S {
         &self.baselines
     }
 
-    /// The baselines, to load, save or drop. One that is to be changed goes through [`Input::Baseline`], so that
+    /// The baselines, to read exactly, load, save or drop. One that is to be changed goes through [`Input::Baseline`], so that
     /// recordings have the change.
     pub fn baselines_mut(&mut self) -> &mut S {
+        let now_s = self.seconds(self.time.since_boot());
+        let unsettled: Vec<Arc<Key>> = self.unsettled.keys().cloned().collect();
+        for key in unsettled {
+            self.settle(&key, now_s);
+        }
         &mut self.baselines
     }
 

@@ -305,7 +305,12 @@ impl Pipeline {
         }
         self.tell_time();
         let now_s = self.parts.engine.seconds(clock::now());
-        if let Some(baseline) = self.parts.engine.baselines().successor(&watched.key, now_s) {
+        if let Some(baseline) = self
+            .parts
+            .engine
+            .baselines_mut()
+            .successor(&watched.key, now_s)
+        {
             let before = baseline.predecessor.as_ref().map(|it| it.id.clone());
             tracing::info!(container = %watched.container.name, baseline = %baseline.id(), before, "A new image begins with what its predecessor did.");
             self.feed(Input::Baseline(Box::new(baseline)));

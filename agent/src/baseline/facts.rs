@@ -64,12 +64,12 @@ impl Seen {
             .fold(0, |sum, count| sum.saturating_add(*count))
     }
 
-    fn again(&mut self, replica: u64, now_s: i64) {
+    fn again(&mut self, replica: u64, again: Again) {
         let count = self.replicas.entry(replica).or_default();
-        *count = count.saturating_add(1);
+        *count = count.saturating_add(again.times);
         truncate(&mut self.replicas, REPLICAS_PER_FACT);
-        self.first_s = self.first_s.min(now_s);
-        self.last_s = self.last_s.max(now_s);
+        self.first_s = self.first_s.min(again.first_s);
+        self.last_s = self.last_s.max(again.last_s);
     }
 
     fn name(&mut self, name: u64) {
@@ -99,6 +99,36 @@ impl Seen {
         self.reported_s = self.reported_s.max(other.reported_s);
         self.danger = self.danger.take().max(other.danger.clone());
         self.approved = self.approved.take().max(other.approved.clone());
+    }
+}
+
+/// Sightings of something seen before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Again {
+    /// How many.
+    pub times: u64,
+    /// The earliest of them, Unix seconds.
+    pub first_s: i64,
+    /// The latest of them, Unix seconds.
+    pub last_s: i64,
+}
+
+impl Again {
+    /// One sighting.
+    #[must_use]
+    pub fn once(now_s: i64) -> Self {
+        Self {
+            times: 1,
+            first_s: now_s,
+            last_s: now_s,
+        }
+    }
+
+    /// One more.
+    pub fn more(&mut self, now_s: i64) {
+        self.times = self.times.saturating_add(1);
+        self.first_s = self.first_s.min(now_s);
+        self.last_s = self.last_s.max(now_s);
     }
 }
 
@@ -146,7 +176,7 @@ impl FactSet {
     /// Notes one sighting, if the set holds the fact or has fewer than `cap` facts.
     pub fn learn(&mut self, fact: &Fact, cap: usize, replica: u64, now_s: i64) -> Learned {
         if let Some(seen) = self.facts.get_mut(fact) {
-            seen.again(replica, now_s);
+            seen.again(replica, Again::once(now_s));
             return Learned::Again;
         }
         if self.facts.len() >= cap {
@@ -155,6 +185,13 @@ impl FactSet {
         }
         self.facts.insert(fact.clone(), Seen::once(replica, now_s));
         Learned::New
+    }
+
+    /// Notes further sightings of a held fact by a replica.
+    pub(super) fn learn_again(&mut self, fact: &Fact, replica: u64, again: Again) {
+        if let Some(seen) = self.facts.get_mut(fact) {
+            seen.again(replica, again);
+        }
     }
 
     /// Notes a name seen behind the wildcard of a held fact.

@@ -10,7 +10,7 @@ use super::calls::CallPeaks;
 use super::claims::Claims;
 use super::decision::{Decision, Freezing};
 use super::exposure::{Clock, Exposure, Share, Totals, merge_clocks};
-use super::facts::{FactSet, Learned, Seen, cap, truncate};
+use super::facts::{Again, FactSet, Learned, Seen, cap, truncate};
 use super::hash::{hash64, sha256_hex};
 use super::key::Key;
 use super::levels::Levels;
@@ -347,6 +347,23 @@ impl Baseline {
             family.last_new = here.exposure.clock();
         }
         learned
+    }
+
+    /// Learns further sightings of a fact that it holds in the phase.
+    pub fn learn_again(&mut self, phase: Phase, fact: &Fact, replica: u64, again: Again) {
+        let here = self.phases.entry(phase).or_default();
+        here.visited(replica, again.first_s, again.last_s);
+        if let Some(family) = here.families.get_mut(&fact.family) {
+            family.facts.learn_again(fact, replica, again);
+        }
+    }
+
+    /// Whether a fact was learned although it is dangerous.
+    #[must_use]
+    pub fn is_suspect(&self, phase: Phase, fact: &Fact) -> bool {
+        self.family(phase, fact.family)
+            .and_then(|family| family.facts.get(fact))
+            .is_some_and(|seen| seen.danger.is_some())
     }
 
     /// Learns one sighting, and which name stood behind a wildcard that needs support.

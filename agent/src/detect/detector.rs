@@ -15,13 +15,13 @@ use super::rates::layer::RateLayer;
 use super::sequence::layer::SequenceLayer;
 use super::signals::Signals;
 use super::verdict::Verdict;
-use super::{drift, loss, never_learn, novelty};
+use super::{drift, loss, never_learn, novelty, order};
 use crate::baseline::exposure::Share;
 use crate::baseline::facts::Learned;
 use crate::baseline::hash::hash64;
 use crate::baseline::learning::LearningSettings;
 use crate::baseline::model::{Baseline, Knowledge};
-use crate::observe::event::CgroupId;
+use crate::observe::event::{CgroupId, Moment};
 use crate::observe::fact::{Family, Phase, Sighting};
 use crate::observe::window::WindowReport;
 
@@ -212,6 +212,32 @@ impl Detector {
             baseline.set_reported(phase, fact, at.now_s);
         }
         outcome.news(news)
+    }
+
+    /// Whether a sighting that has just been taken would, if it came again, do nothing but be counted in its baseline.
+    #[must_use]
+    pub fn only_counts(&self, baseline: &Baseline, sighting: &Sighting) -> bool {
+        let suspect = || categorise(sighting, self.settings.is_common_syscall)?.suspect();
+        order::leaves_no_trace(sighting)
+            && suspect().is_none()
+            && !self.settings.allow.covers(sighting)
+            && self.settings.never_learn.kind(sighting).is_none()
+            && baseline.knows(sighting) == Knowledge::Here
+            && !baseline.is_suspect(sighting.phase, &sighting.fact)
+    }
+
+    /// Whether a sighting, taken now, may make a learned fact suspect, so that what only counted may do so no more.
+    #[must_use]
+    pub fn makes_suspect(&self, baseline: &Baseline, sighting: &Sighting) -> bool {
+        let category = categorise(sighting, self.settings.is_common_syscall);
+        category.and_then(Category::suspect).is_some()
+            && !baseline.is_suspect(sighting.phase, &sighting.fact)
+    }
+
+    /// Whether a contact of this container now would follow on something that it must not follow on.
+    #[must_use]
+    pub fn awaits_contact(&self, cgroup: CgroupId, at: Moment) -> bool {
+        self.signals.awaits_contact(cgroup, at)
     }
 
     /// Takes one window: its exposure, its system calls, its rates. Families mature here. Same parameters as

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::claim::{At, Claim};
 use super::{order, time, volume};
 use crate::baseline::model::Baseline;
-use crate::observe::event::CgroupId;
+use crate::observe::event::{CgroupId, Moment};
 use crate::observe::fact::Sighting;
 use crate::observe::window::WindowReport;
 
@@ -31,6 +31,13 @@ impl Signals {
     pub fn sighting(&mut self, cgroup: CgroupId, sighting: &Sighting) {
         let watch = self.watches.entry(cgroup).or_default();
         watch.order.sighting(sighting);
+    }
+
+    /// Whether a contact of this container now would follow on something that it must not follow on.
+    #[must_use]
+    pub fn awaits_contact(&self, cgroup: CgroupId, at: Moment) -> bool {
+        let watch = self.watches.get(&cgroup);
+        watch.is_some_and(|watch| watch.order.awaits_contact(at))
     }
 
     /// Takes one window, whatever its phase.

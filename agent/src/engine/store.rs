@@ -20,9 +20,6 @@ pub trait Store {
 /// In memory alone, without bound: a recording holds few.
 impl Store for BTreeMap<Key, Baseline> {
     fn of(&mut self, key: &Key, now_s: i64) -> &mut Baseline {
-        if !self.contains_key(key) {
-            self.insert(key.clone(), Baseline::new(key.clone(), now_s));
-        }
         self.entry(key.clone())
             .or_insert_with(|| Baseline::new(key.clone(), now_s))
     }

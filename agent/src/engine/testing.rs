@@ -138,7 +138,7 @@ pub(crate) fn life(number: u64, workload: &str, born: u64) -> Vec<Input> {
     inputs
 }
 
-fn window(end: Moment, number: u64) -> Window {
+pub(crate) fn window(end: Moment, number: u64) -> Window {
     let wobble = number * 7 % 5;
     Window {
         end,
@@ -160,7 +160,7 @@ fn window(end: Moment, number: u64) -> Window {
     }
 }
 
-fn exec(path: &str, argv: &[&str], parent: u32, parent_outside: bool) -> Action {
+pub(crate) fn exec(path: &str, argv: &[&str], parent: u32, parent_outside: bool) -> Action {
     Action::Exec(Exec {
         filename: path.to_owned(),
         interpreter: path.to_owned(),
@@ -171,7 +171,7 @@ fn exec(path: &str, argv: &[&str], parent: u32, parent_outside: bool) -> Action 
     })
 }
 
-fn open(path: &str, access: Access) -> Action {
+pub(crate) fn open(path: &str, access: Access) -> Action {
     Action::Open {
         path: path.to_owned(),
         access,

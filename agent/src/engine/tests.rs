@@ -7,8 +7,11 @@
 
 use std::collections::BTreeSet;
 
+use proptest::prelude::*;
+
 use super::testing::*;
 use super::*;
+use crate::observe::event::{Access, FileId, Mapping, Place, Protocol};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -147,4 +150,163 @@ fn what_is_not_watched_says_nothing() {
     let mut engine = engine();
     let found = feed(&mut engine, &life(7, "model", 10)[2..]);
     assert_eq!(found, []);
+}
+
+/// Something that a container does: mostly what it always does, and by times what is never only counted.
+fn deed(kind: u8) -> Action {
+    let map = |upper_layer| Action::Map {
+        path: "/usr/lib/libx.so.1".to_owned(),
+        mapping: Mapping::Code,
+        truncated: false,
+        place: Place {
+            upper_layer,
+            ..Place::default()
+        },
+        file: FileId::default(),
+    };
+    match kind {
+        0..4 => open(&format!("/etc/{kind}.conf"), Access::Read),
+        4 => open("/usr/lib/python3.11/os.py", Access::Read),
+        5 => Action::OpenFailed {
+            path: "/etc/missing.conf".to_owned(),
+            errno: 2,
+            access: Access::Read,
+        },
+        6..9 => Action::Connect {
+            protocol: Protocol::Tcp,
+            peer: ([10, 0, 0, kind], 443).into(),
+        },
+        9 => open("/root/.aws/credentials", Access::Read),
+        10 => open("/var/log/app.log", Access::Write),
+        11 => map(false),
+        12 => map(true),
+        13 => open("/models/classifier.onnx", Access::Read),
+        14 => Action::Change {
+            call: 87,
+            result: 0,
+            path: "/srv/lock".to_owned(),
+            other: None,
+            detail: 0,
+        },
+        kind => open(
+            &format!("/srv/{}", char::from(b'a' + kind % 26)),
+            Access::Read,
+        ),
+    }
+}
+
+/// Two replicas of one workload that do these things, a few each second.
+fn deeds(steps: &[(u8, u64)]) -> Vec<Input> {
+    let at = |second: u64| Moment(second * 1_000_000_000);
+    let mut inputs = vec![Input::Time(time(1))];
+    let event = |number: u64, at: Moment, action: Action| {
+        Input::Event(Event {
+            at,
+            cgroup: CgroupId(number),
+            pid: 100,
+            comm: "python3".to_owned(),
+            action,
+        })
+    };
+    for number in [7, 8] {
+        inputs.push(Input::Watch(Box::new(Watch {
+            container: container(number),
+            key: key("model"),
+            birth: Birth::Seen(at(1)),
+            lossy: false,
+        })));
+        let program = exec("/usr/bin/python3.11", &["python3", "app.py"], 1, true);
+        inputs.push(event(number, at(1), program));
+    }
+    for (second, steps) in (2..).zip(steps.chunks(6)) {
+        inputs.push(Input::Time(time(second)));
+        let steps = steps.iter();
+        inputs.extend(steps.map(|(kind, number)| event(*number, at(second), deed(*kind))));
+        inputs.extend([7, 8].map(|number| Input::Window {
+            cgroup: CgroupId(number),
+            window: Box::new(window(at(second), second)),
+        }));
+    }
+    inputs
+}
+
+fn without_habits(engine: &mut MemoryEngine) {
+    engine.baselines_mut();
+    for member in engine.members.values_mut() {
+        member.habits = Habits::default();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn what_is_only_counted_changes_nothing(
+        steps in prop::collection::vec((0_u8..18, 7_u64..9), 0..600)
+    ) {
+        let (mut one, mut other) = (engine(), engine());
+        for input in deeds(&steps) {
+            let (effects, expected) = (one.take(input.clone()), other.take(input));
+            without_habits(&mut other);
+            prop_assert_eq!(effects.findings, expected.findings);
+            prop_assert_eq!(effects.suppressed, expected.suppressed);
+            prop_assert_eq!(effects.news, expected.news);
+        }
+        prop_assert_eq!(one.baselines_mut(), other.baselines_mut());
+        prop_assert_eq!(format!("{:?}", one.detector), format!("{:?}", other.detector));
+        for number in [7, 8] {
+            prop_assert_eq!(one.observer(CgroupId(number)), other.observer(CgroupId(number)));
+        }
+    }
+}
+
+#[test]
+fn what_is_done_again_is_only_counted_and_reaches_the_baseline_before_the_next_window() {
+    let usual = [(0, 7), (5, 7), (6, 7), (11, 7)];
+    let steps: Vec<(u8, u64)> = usual.into_iter().cycle().take(400).collect();
+    let mut inputs = deeds(&steps);
+    let last = inputs.split_off(inputs.len() - 2);
+    let mut engine = engine();
+    feed(&mut engine, &inputs);
+    assert!(engine.members[&CgroupId(7)].habits.has_counted());
+    assert!(!engine.members[&CgroupId(8)].habits.has_counted());
+    let occasions = |engine: &MemoryEngine| -> u64 {
+        let baseline = &engine.baselines()[&key("model")];
+        let facts = baseline
+            .families()
+            .flat_map(|(_, family)| family.facts.iter());
+        let done =
+            facts.filter(|(fact, _)| fact.value == "/etc/*.conf" || fact.value == "/etc/0.conf");
+        done.map(|(_, seen)| seen.occasions()).sum()
+    };
+    assert!(occasions(&engine) < 100);
+    feed(&mut engine, &last);
+    assert!(!engine.members[&CgroupId(7)].habits.has_counted());
+    assert_eq!(occasions(&engine), 100);
+}
+
+#[test]
+fn habits_are_bounded() {
+    let mut habits = Habits::default();
+    let fact = crate::observe::fact::Fact {
+        family: crate::observe::fact::Family::FileRead,
+        origin: crate::observe::fact::Origin::Server,
+        value: "/srv/*".to_owned(),
+    };
+    let sighting = Sighting::plain(crate::observe::fact::Phase::Serve, &fact);
+    for number in 0..5000 {
+        let action = open(&format!("/srv/{number}"), Access::Read);
+        assert!(Habits::may_be(&action, &sighting));
+        habits.remember(&action, &sighting);
+    }
+    assert!(!habits.has_room());
+    let known = |number: u64| {
+        let deed = crate::observe::container::Deed {
+            phase: sighting.phase,
+            origin: fact.origin,
+            action: &open(&format!("/srv/{number}"), Access::Read),
+            name: None,
+        };
+        habits.count(&deed, 1)
+    };
+    assert_eq!((0..5000).map(known).filter(|known| *known).count(), 1024);
 }

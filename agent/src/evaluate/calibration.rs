@@ -230,7 +230,7 @@ impl Trial {
         cut: Moment,
         budget: f64,
     ) {
-        let baselines: Vec<Baseline> = engine.baselines().values().cloned().collect();
+        let baselines: Vec<Baseline> = engine.baselines_mut().values().cloned().collect();
         for mut baseline in baselines {
             let own = |life: usize| {
                 let life = material.lives.get(life);

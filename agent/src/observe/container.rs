@@ -25,6 +25,23 @@ use super::process::{Ended, Known, ProcessTable};
 use super::recent::Recent;
 use super::window::{Window, WindowReport};
 
+/// All that decides what fact an event is, of those of which [`Observer::event_unless`] asks. Model files and devices are
+/// not among what may be recognised: who reads them matters.
+#[derive(Clone, Copy, Debug)]
+pub struct Deed<'a> {
+    /// The phase.
+    pub phase: Phase,
+    /// On whose behalf it was done.
+    pub origin: Origin,
+    /// What was done.
+    pub action: &'a Action,
+    /// The name by which a peer was reached.
+    pub name: Option<&'a str>,
+}
+
+/// Whether a deed needs not be told again.
+type IsTold<'a> = &'a mut dyn FnMut(&Deed<'_>) -> bool;
+
 /// Observes one container.
 ///
 /// Its memory is the process table's (at most 6 MiB, some 20 KiB for an ordinary server), one entry of a few bytes
@@ -100,13 +117,23 @@ impl Observer {
 
     /// What an event says that a baseline may know; `None` for set-up by the runtime and for events without a fact.
     pub fn event(&mut self, event: &Event) -> Option<Sighting> {
+        self.event_unless(event, |_| false)
+    }
+
+    /// The same, except that nothing is put into words, and `None` returned, where `is_told` recognises the deed. It is
+    /// asked only of deeds that say the same whenever they are repeated.
+    pub fn event_unless(
+        &mut self,
+        event: &Event,
+        mut is_told: impl FnMut(&Deed<'_>) -> bool,
+    ) -> Option<Sighting> {
         let before = self.phase.phase();
-        let sighting = self.take(event);
+        let sighting = self.take(event, &mut is_told);
         self.epoch += u64::from(self.phase.phase() != before);
         sighting
     }
 
-    fn take(&mut self, event: &Event) -> Option<Sighting> {
+    fn take(&mut self, event: &Event, is_told: IsTold<'_>) -> Option<Sighting> {
         let Event { at, pid, comm, .. } = event;
         match &event.action {
             Action::Fork { child } => {
@@ -136,6 +163,17 @@ impl Observer {
             | Action::Change { .. }
             | Action::Memfd { .. } => {
                 let origin = self.acting(event)?;
+                self.note_code(event, origin);
+                let (phase, action) = (self.phase.phase(), &event.action);
+                let deed = Deed {
+                    phase,
+                    origin,
+                    action,
+                    name: None,
+                };
+                if is_told(&deed) {
+                    return None;
+                }
                 self.file(event, origin)
             }
             Action::ExecFailed { path, errno } => {
@@ -162,7 +200,7 @@ impl Observer {
             | Action::Socket { .. }
             | Action::Unix { .. } => {
                 let origin = self.acting(event)?;
-                self.network(event, origin)
+                self.network(event, origin, is_told)
             }
             Action::Privileged {
                 call,

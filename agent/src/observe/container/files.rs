@@ -8,6 +8,20 @@ use crate::observe::phase::Reader;
 use crate::observe::{errno, path};
 
 impl Observer {
+    /// Code that the server maps tells of its phase.
+    pub(super) fn note_code(&mut self, event: &Event, origin: Origin) {
+        let is_code = matches!(
+            event.action,
+            Action::Map {
+                mapping: Mapping::Code,
+                ..
+            }
+        );
+        if is_code && origin == Origin::Server {
+            self.phase.code_mapped(event.at);
+        }
+    }
+
     pub(super) fn file(&mut self, event: &Event, origin: Origin) -> Option<Sighting> {
         Some(match &event.action {
             Action::Open {
@@ -112,14 +126,11 @@ impl Observer {
             Access::Read => Family::FileRead,
             Access::Write => Family::FileWrite,
         };
-        let value = path::generalise(&raw, access);
+        let value = path::generalise_marked(&raw, access, marks);
         self.sighting(event, family, origin, value, raw, marks)
     }
 
-    fn code(&mut self, event: &Event, origin: Origin, raw: String, place: Place) -> Sighting {
-        if origin == Origin::Server {
-            self.phase.code_mapped(event.at);
-        }
+    fn code(&self, event: &Event, origin: Origin, raw: String, place: Place) -> Sighting {
         let mut marks = path::marks(&raw, Access::Read);
         marks.not_from_image = is_foreign(place);
         marks.fileless = place.memfd || place.unlinked;
@@ -129,7 +140,7 @@ impl Observer {
         } else {
             Access::Read
         };
-        let value = path::generalise(&raw, access);
+        let value = path::generalise_marked(&raw, access, marks);
         self.sighting(event, Family::CodeMap, origin, value, raw, marks)
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use super::Observer;
+use super::{Deed, IsTold, Observer};
 use crate::observe::endpoint::{self, Endpoint};
 use crate::observe::errno;
 use crate::observe::event::{Action, Event, Protocol};
@@ -14,10 +14,15 @@ use crate::observe::socket::{self, Socket};
 pub(super) const MAX_CONTACTS: usize = 256;
 
 impl Observer {
-    pub(super) fn network(&mut self, event: &Event, origin: Origin) -> Option<Sighting> {
+    pub(super) fn network(
+        &mut self,
+        event: &Event,
+        origin: Origin,
+        is_told: IsTold<'_>,
+    ) -> Option<Sighting> {
         match &event.action {
             Action::Connect { protocol, peer } => {
-                Some(self.connect(event, origin, *protocol, *peer))
+                self.connect(event, origin, (*protocol, *peer), is_told)
             }
             Action::Connected {
                 protocol,
@@ -59,25 +64,35 @@ impl Observer {
         &mut self,
         event: &Event,
         origin: Origin,
-        protocol: Protocol,
-        peer: SocketAddr,
-    ) -> Sighting {
+        (protocol, peer): (Protocol, SocketAddr),
+        is_told: IsTold<'_>,
+    ) -> Option<Sighting> {
         self.contacts.set((protocol, peer), (event.pid, origin));
+        let phase = self.phase.phase();
         let name = self.resolutions.name_of(protocol, peer, event.at);
+        let action = &event.action;
+        if is_told(&Deed {
+            phase,
+            origin,
+            action,
+            name,
+        }) {
+            return None;
+        }
         let endpoint = endpoint::peer(protocol, peer, name);
         let marks = Marks {
             metadata_address: endpoint.metadata,
             loopback: endpoint.loopback,
             ..Marks::default()
         };
-        self.sighting(
+        Some(self.sighting(
             event,
             Family::Endpoint,
             origin,
             endpoint.value,
             endpoint.raw,
             marks,
-        )
+        ))
     }
 
     fn connected(&mut self, event: &Event, origin: Origin, attempt: &Attempt) -> Sighting {
