@@ -14,6 +14,8 @@ pub const HEADING: &str = "## The core by itself";
 pub struct Core {
     /// Repeated events of known facts, taken per second of CPU time.
     pub core_events_per_second: Spread,
+    /// The same, where one in a hundred brings news.
+    pub core_events_with_news_per_second: Spread,
     /// Windows taken and judged per second of CPU time.
     pub core_windows_per_second: Spread,
     /// One window of 250 containers, milliseconds of CPU time.
@@ -26,6 +28,7 @@ pub struct Core {
 #[derive(Debug, Deserialize)]
 struct Printed {
     core_events_per_second: Vec<f64>,
+    core_events_with_news_per_second: Vec<f64>,
     core_windows_per_second: Vec<f64>,
     core_pass_250_containers_ms: Vec<f64>,
     core_container_bytes: Vec<f64>,
@@ -42,6 +45,7 @@ pub fn measure() -> Result<Core> {
     let spread = |values: Vec<f64>| Spread::of(values).context("no round");
     Ok(Core {
         core_events_per_second: spread(printed.core_events_per_second)?,
+        core_events_with_news_per_second: spread(printed.core_events_with_news_per_second)?,
         core_windows_per_second: spread(printed.core_windows_per_second)?,
         core_pass_250_containers_ms: spread(printed.core_pass_250_containers_ms)?,
         core_container_bytes: spread(printed.core_container_bytes)?,

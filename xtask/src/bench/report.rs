@@ -123,8 +123,8 @@ pub fn core_section(figures: &Figures, machine: &Machine) -> String {
     } = machine;
     format!(
         "{tables}Written by `cargo xtask bench core` on {date}: {cpu}, Linux {kernel}. CPU time of one thread: 250 containers with a
-baseline each, which have learned 60 files, 20 peers and 60 system calls and go on with them; memory as the allocator
-counts it.
+baseline each, which have learned files, peers and 60 system calls and go on with them, in turn; every baseline judges.
+Memory is what the allocator counts.
 
 {verdicts}
 "

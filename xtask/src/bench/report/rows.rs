@@ -67,6 +67,11 @@ fn core(core: &Core) -> Section {
                 &core.core_events_per_second,
                 MILLION_A_SECOND,
             ),
+            row(
+                "events, one in a hundred new",
+                &core.core_events_with_news_per_second,
+                THOUSAND_A_SECOND,
+            ),
             row("windows", &core.core_windows_per_second, THOUSAND_A_SECOND),
             row(
                 "one window of 250 containers",
