@@ -81,7 +81,11 @@ fn every_server_goes_through_its_phases() {
             seen.extend(phases);
         }
         for phase in [Phase::Start, Phase::WarmUp, Phase::Serve] {
-            assert!(seen.contains(&phase), "{}: {phase:?}", material.path.display());
+            assert!(
+                seen.contains(&phase),
+                "{}: {phase:?}",
+                material.path.display()
+            );
         }
     }
 }
@@ -99,5 +103,9 @@ fn put_together_anew_they_stay_within_the_budget() {
     // A day of each: what would be told of it at a budget of one a month is at most a coincidence.
     assert!(report.all.findings <= 1, "{:?}", report.titles);
     assert_eq!(report.findings["high"].findings, 0, "{:?}", report.titles);
-    assert_eq!(report.findings["critical"].findings, 0, "{:?}", report.titles);
+    assert_eq!(
+        report.findings["critical"].findings, 0,
+        "{:?}",
+        report.titles
+    );
 }

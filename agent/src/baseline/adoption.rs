@@ -6,6 +6,8 @@
 //!
 //! A dangerous fact that only one of four or more containers showed while they learned is not taken for normal.
 
+use std::collections::BTreeSet;
+
 use super::facts::{Seen, cap};
 use super::model::Baseline;
 use super::neighbours::judge_of;
@@ -47,20 +49,27 @@ impl Baseline {
         family.facts.put(fact, seen, cap(fact.family))
     }
 
-    /// Whether a fact was learned that is dangerous, from one container of many, and not confirmed by the operator.
+    /// Whether a fact was learned that is dangerous, from one container of many, and not confirmed by the operator. What
+    /// one did after its first connection, others may have done before theirs.
     #[must_use]
     pub fn is_quarantined(&self, phase: Phase, fact: &Fact) -> bool {
-        let Some(here) = self.phases.get(&phase) else {
+        let learned = |phase: Phase| self.family(phase, fact.family)?.facts.get(fact);
+        let (Some(here), Some(seen)) = (self.phases.get(&phase), learned(phase)) else {
             return false;
         };
-        let family = here.families.get(&fact.family);
-        let seen = family.and_then(|family| family.facts.get(fact));
-        seen.is_some_and(|seen| {
-            seen.danger.is_some()
-                && seen.approved.is_none()
-                && seen.replicas.len() == 1
-                && here.exposure.totals().replicas >= CONSENSUS
-        })
+        if seen.danger.is_none() || seen.approved.is_some() {
+            return false;
+        }
+        let before: &[Phase] = match phase {
+            Phase::WarmUp => &[Phase::Start, Phase::Load],
+            _ => &[],
+        };
+        let others = before.iter().filter_map(|other| learned(*other));
+        let replicas = std::iter::once(seen).chain(others);
+        let replicas: BTreeSet<u64> = replicas
+            .flat_map(|seen| seen.replicas.keys().copied())
+            .collect();
+        replicas.len() == 1 && here.exposure.totals().replicas >= CONSENSUS
     }
 }
 

@@ -14,6 +14,9 @@ const REPLICAS_PER_FACT: usize = 8;
 /// Names remembered behind one wildcard; more only show again that they change.
 const NAMES_PER_FACT: usize = 8;
 
+/// Commands remembered of a shell's fact.
+const COMMANDS_PER_FACT: usize = 8;
+
 /// Length of the periods that tell a burst from what comes back, seconds.
 pub const PERIOD_S: i64 = 6 * 3600;
 
@@ -28,6 +31,9 @@ pub struct Seen {
     /// Names seen behind the wildcard of a dangerous value, hashed, of those with the 8 smallest hashes.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub names: BTreeSet<u64>,
+    /// What a shell was told, generalised and hashed, of the 8 smallest hashes.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub commands: BTreeSet<u64>,
     /// First sighting, Unix seconds.
     pub first_s: i64,
     /// Last sighting, Unix seconds.
@@ -79,6 +85,13 @@ impl Seen {
         }
     }
 
+    fn command(&mut self, command: u64) {
+        self.commands.insert(command);
+        while self.commands.len() > COMMANDS_PER_FACT {
+            self.commands.pop_last();
+        }
+    }
+
     fn period(&mut self, period: i64) {
         self.periods.insert(period);
         while self.periods.len() > PERIODS_PER_FACT {
@@ -93,6 +106,8 @@ impl Seen {
         }
         truncate(&mut self.replicas, REPLICAS_PER_FACT);
         other.names.iter().for_each(|name| self.name(*name));
+        let commands = other.commands.iter();
+        commands.for_each(|command| self.command(*command));
         other.periods.iter().for_each(|period| self.period(*period));
         self.first_s = self.first_s.min(other.first_s);
         self.last_s = self.last_s.max(other.last_s);
@@ -191,6 +206,13 @@ impl FactSet {
     pub(super) fn learn_again(&mut self, fact: &Fact, replica: u64, again: Again) {
         if let Some(seen) = self.facts.get_mut(fact) {
             seen.again(replica, again);
+        }
+    }
+
+    /// Notes what the shell behind a fact was told.
+    pub(super) fn set_command(&mut self, fact: &Fact, command: u64) {
+        if let Some(seen) = self.facts.get_mut(fact) {
+            seen.command(command);
         }
     }
 

@@ -20,7 +20,7 @@ use super::rhythms::Rhythms;
 use super::rollout::Predecessor;
 use super::sample::Sample;
 use super::starts::StartContacts;
-use super::support::{ENOUGH, name_of};
+use super::support::{ENOUGH, command_of, name_of};
 use super::surprises::Surprises;
 use crate::observe::fact::{Fact, Family, Phase, Sighting};
 
@@ -326,13 +326,21 @@ impl Baseline {
         if self.inherits(sighting) {
             return Knowledge::Inherited;
         }
+        // A start that is slow, or is asked early, tells its shells the same after the first connection as before it.
+        let told_alike = |other: Phase| {
+            let before = matches!(other, Phase::Start | Phase::Load);
+            let seen = learned(other).filter(|_| before && phase == Phase::WarmUp);
+            let commands = seen.map(|seen| &seen.commands);
+            let command = commands.and_then(|_| command_of(sighting));
+            command.is_some_and(|told| commands.is_some_and(|known| known.contains(&told)))
+        };
         let mut others = Phase::ALL.into_iter().filter(|other| holds(*other));
         let Some(first) = others.next() else {
             return Knowledge::Unknown;
         };
         std::iter::once(first)
             .chain(others)
-            .find(|other| excuses(*other, phase, marks))
+            .find(|other| excuses(*other, phase, marks) || told_alike(*other))
             .map_or(Knowledge::Elsewhere(first), Knowledge::Neighbour)
     }
 
@@ -375,6 +383,12 @@ impl Baseline {
             && let Some(family) = here.families.get_mut(&fact.family)
         {
             family.facts.set_name(fact, name);
+        }
+        if let Some(command) = command_of(sighting)
+            && let Some(here) = self.phases.get_mut(&phase)
+            && let Some(family) = here.families.get_mut(&fact.family)
+        {
+            family.facts.set_command(fact, command);
         }
         learned
     }

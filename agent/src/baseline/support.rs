@@ -3,11 +3,15 @@
 //! Names that machines make up are compared with `*` in place of what changes. Where such a name is dangerous (a program,
 //! code, weights, credentials, a host on the internet), one name alone has not shown that it changes: it vouches for
 //! itself and for no other that somebody may choose to look like it. From the second name on the wildcard holds.
+//!
+//! The fact of a shell does not say what it was told; that is kept beside it, for where it matters.
 
 use super::facts::Seen;
 use super::hash::hash64;
 use crate::observe::endpoint::NAMED;
+use crate::observe::event::Access;
 use crate::observe::fact::{Family, Sighting};
+use crate::observe::path;
 
 /// Names from which on a wildcard holds.
 pub const ENOUGH: usize = 2;
@@ -38,6 +42,22 @@ pub fn name_of(sighting: &Sighting) -> Option<u64> {
         _ => return None,
     };
     Some(hash64(&[name.as_bytes()]))
+}
+
+/// What a shell was told, generalised word by word, as a hash; `None` for anything but a shell.
+#[must_use]
+pub fn command_of(sighting: &Sighting) -> Option<u64> {
+    if sighting.fact.family != Family::Executable || !sighting.marks.shell {
+        return None;
+    }
+    let told = sighting.process.argv.join(" ");
+    let between = |c: char| c.is_whitespace() || "\"'<>;|&()=`".contains(c);
+    let words = told.split(between).filter(|word| !word.is_empty());
+    let words: Vec<String> = words
+        .map(|word| path::generalise(word, Access::Write))
+        .collect();
+    let parts: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
+    Some(hash64(&parts))
 }
 
 /// The name, if it lies where anyone can register one.
@@ -150,6 +170,30 @@ mod tests {
             name("A x7.s3.example.com: SERVFAIL")
         );
         assert_ne!(name("A x7.s3.example.com"), name("A x8.s3.example.com"));
+    }
+
+    #[test]
+    fn what_a_shell_is_told_is_compared_but_for_what_machines_make_up() {
+        let told = |words: &[&str]| {
+            let mut shell = named(Family::Executable, "/usr/bin/dash -c <- /srv/x", "sh");
+            shell.marks.shell = true;
+            shell.process.argv = words.iter().map(|word| (*word).to_owned()).collect();
+            command_of(&shell)
+        };
+        let worker = |random: &str| {
+            let command = format!("exec /srv/.cache/work/workspace_{random}/stub> /dev/null 2>&1");
+            told(&["sh", "-c", &command])
+        };
+        assert_eq!(worker("clhir2rs"), worker("wi07ycv_"));
+        assert_ne!(worker("clhir2rs"), told(&["sh", "-c", "id"]));
+        assert_ne!(
+            told(&["sh", "-c", "curl -s example.com"]),
+            told(&["sh", "-c", "id"])
+        );
+        assert_eq!(
+            command_of(&named(Family::Executable, "/bin/x <- /bin/y", "x")),
+            None
+        );
     }
 
     #[test]

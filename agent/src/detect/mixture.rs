@@ -132,19 +132,19 @@ impl Mixture {
         most + each.iter().map(|v| (v - most).exp()).sum::<f64>().ln()
     }
 
-    /// Squared Mahalanobis distance to the nearest component, with what each feature adds to it.
+    /// How far a point lies beyond the component nearest to it: the squared Mahalanobis distance of what exceeds the
+    /// component's mean, with what each feature adds to it. What is less than the mean adds nothing.
     #[must_use]
-    pub fn nearest(&self, point: ArrayView1<'_, f64>) -> (f64, Vec<f64>) {
-        let nearest = self.components.iter().min_by(|a, b| {
-            a.squared_distance(point)
-                .total_cmp(&b.squared_distance(point))
+    pub fn beyond(&self, point: ArrayView1<'_, f64>) -> (f64, Vec<f64>) {
+        let all = self.components.iter().map(|component| {
+            let more = (&point - &component.mean).mapv(|offset| offset.max(0.0));
+            let shares = &more * &component.precision.dot(&more);
+            (shares.sum(), shares)
         });
-        let Some(component) = nearest else {
-            return (0.0, Vec::new());
-        };
-        let offset = &point - &component.mean;
-        let shares = &offset * &component.precision.dot(&offset);
-        (shares.sum(), shares.to_vec())
+        let nearest = all.min_by(|(a, _), (b, _)| a.total_cmp(b));
+        nearest.map_or((0.0, Vec::new()), |(distance, shares)| {
+            (distance.max(0.0), shares.to_vec())
+        })
     }
 
     fn bic(&self, rows: ArrayView2<'_, f64>) -> f64 {
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn the_feature_that_deviates_contributes_most() {
         let mixture = Mixture::fit(cloud(300, &[[0.0, 0.0]]).view(), &[]).unwrap();
-        let (distance, shares) = mixture.nearest(array![0.1, 6.0].view());
+        let (distance, shares) = mixture.beyond(array![0.1, 6.0].view());
         assert!((25.0..50.0).contains(&distance), "{distance}");
         let largest = shares.iter().copied().fold(f64::MIN, f64::max);
         assert_eq!(shares.get(1), Some(&largest));
@@ -254,10 +254,19 @@ mod tests {
     }
 
     #[test]
+    fn less_than_usual_is_no_distance() {
+        let mixture = Mixture::fit(cloud(300, &[[0.0, 0.0]]).view(), &[]).unwrap();
+        let (distance, shares) = mixture.beyond(array![-9.0, -3.0].view());
+        assert!(distance.abs() < 1e-9 && shares.iter().all(|share| share.abs() < 1e-9));
+        let (distance, _) = mixture.beyond(array![-9.0, 6.0].view());
+        assert!((25.0..50.0).contains(&distance), "{distance}");
+    }
+
+    #[test]
     fn rows_without_any_spread_are_no_problem() {
         let same = Array2::<f64>::zeros((60, 3));
         let mixture = Mixture::fit(same.view(), &[]).unwrap();
-        assert!(mixture.nearest(array![1.0, 0.0, 0.0].view()).0 > 100.0);
+        assert!(mixture.beyond(array![1.0, 0.0, 0.0].view()).0 > 100.0);
         let noisy = Mixture::fit(same.view(), &[1.0, 1.0, 1.0]).unwrap();
         assert!(noisy.nearest(array![1.0, 0.0, 0.0].view()).0 < 1.01);
         assert!(Mixture::fit(Array2::<f64>::zeros((0, 3)).view(), &[]).is_err());
@@ -274,7 +283,7 @@ mod tests {
             let rows = Array::from_shape_vec((n, width), values.into_iter().take(n * width).collect());
             let rows = rows.unwrap();
             if let Ok(mixture) = Mixture::fit(rows.view(), &[]) {
-                let (distance, shares) = mixture.nearest(Array1::zeros(width).view());
+                let (distance, shares) = mixture.beyond(Array1::zeros(width).view());
                 prop_assert!(distance.is_finite() && distance >= 0.0 && shares.len() == width);
             }
         }

@@ -1,4 +1,5 @@
-//! The rate model: whether the load-normalised features of a window lie where those of the learned windows lay.
+//! The rate model: whether the load-normalised features of a window lie where those of the learned windows lay, or below:
+//! requests that cost less than usual (probes, errors) are no threat, so only what is more than usual is a distance.
 //!
 //! One half of the sampled rows (by hash) fits a mixture, the other half calibrates how far from it ordinary windows
 //! come. Rows that fitted a model look closer to it than new ones do, so they cannot calibrate it.
@@ -207,7 +208,7 @@ impl RateModel {
             true => &self.new,
             false => &self.settled,
         };
-        let (distance, shares) = self.mixture.nearest(self.point(&features).view());
+        let (distance, shares) = self.mixture.beyond(self.point(&features).view());
         let mut reasons: Vec<_> = shares
             .into_iter()
             .zip(features.iter().zip(&self.scales))
@@ -230,7 +231,7 @@ impl RateModel {
     }
 
     fn distance(&self, row: &[f64]) -> f64 {
-        self.mixture.nearest(self.point(row).view()).0
+        self.mixture.beyond(self.point(row).view()).0
     }
 
     fn point(&self, row: &[f64]) -> Array1<f64> {

@@ -62,7 +62,8 @@ pub struct Report {
     pub all: Count,
     /// What was not reported, by reason.
     pub suppressed: BTreeMap<&'static str, u64>,
-    /// The findings by title, most frequent first, each with what was observed the first time.
+    /// The findings by title, most frequent first, each with what was
+    /// observed and expected the first time.
     pub titles: Vec<(String, u64, String)>,
     /// Recorded lives that were too short or not recorded from their birth.
     pub left_out: u64,
@@ -161,7 +162,8 @@ pub fn soak(directory: &Path, plan: &Plan) -> Result<Report, MaterialError> {
             let title = &finding.title;
             let title = format!("{container} · {layer} · {severity:?} · {phase} · {title}");
             let entry = titles.entry(title);
-            entry.or_insert_with(|| (0, finding.observed)).0 += 1;
+            let first = format!("{}; expected: {}", finding.observed, finding.expected);
+            entry.or_insert((0, first)).0 += 1;
         }
         for (reason, count) in camp.suppressed {
             *report.suppressed.entry(reason).or_default() += count;

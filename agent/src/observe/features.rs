@@ -1,9 +1,9 @@
 //! A window's counters as numbers that do not grow with the load.
 //!
-//! Every feature is the logarithm of a ratio: per request, per byte received, or as a share of the calls that do work.
-//! Ten times the traffic of the same kind gives the same numbers, other proportions give others. Calls whose number
-//! depends on how busy the machine and how parallel the load is (waiting, scheduling, time) count nowhere, nor do those
-//! that come with each connection of a client: clients choose how many requests they send over one.
+//! Every feature is the logarithm of an amount per request. Ten times the traffic of the same kind gives the same numbers,
+//! other work for the same requests gives others. Calls whose number depends on how busy the machine and how parallel the
+//! load is (waiting, scheduling, time) count nowhere, nor do those that come with each connection of a client: clients
+//! choose how many requests they send over one.
 //!
 //! A window in which hardly anything was asked has no features: what is done then has nothing to be divided by, and
 //! other layers judge it (see `detect::time`).
@@ -14,32 +14,30 @@ mod tests;
 use super::window::{CallCount, Window};
 
 /// Number of features.
-pub const COUNT: usize = 14;
+pub const COUNT: usize = 13;
 
 /// The features' names, in the order of [`features`].
 pub const NAMES: [&str; COUNT] = [
-    "sent_per_received_byte",
     "bytes_sent_per_request",
     "bytes_received_per_request",
     "cpu_per_request",
     "calls_per_request",
     "new_tasks_per_request",
     "connects_per_request",
-    "failed_call_share",
-    "read_call_share",
-    "write_call_share",
-    "network_call_share",
-    "memory_call_share",
-    "file_open_call_share",
-    "file_metadata_call_share",
+    "failed_calls_per_request",
+    "read_calls_per_request",
+    "write_calls_per_request",
+    "network_calls_per_request",
+    "memory_calls_per_request",
+    "file_open_calls_per_request",
+    "file_metadata_calls_per_request",
 ];
 
-/// A share below this is as good as none: keeps the logarithm of a ratio of small counts calm.
-const SMALL_SHARE: f64 = 0.01;
+/// So few calls of a kind a request are as good as none: keeps the logarithm of small numbers calm.
+const FEW_CALLS: f64 = 0.5;
 
-/// Bytes added for each request to both sides of the ratio of what is sent and received, about what its headers take: a
-/// window in which a few bytes went one way says nothing of that ratio.
-const FEW_BYTES: f64 = 256.0;
+/// So few connections a request are as good as none.
+const FEW_CONNECTS: f64 = 0.01;
 
 /// Fewer new tasks than requests are as good as none: servers whose work takes tasks start one for each request, others
 /// some when more clients come at once than before, for a pool of threads.
@@ -56,6 +54,9 @@ pub const ENOUGH_REQUESTS: u64 = 3;
 
 /// Without requests that are counted: from so many bytes in both directions on, a window says something about bytes.
 const ENOUGH_BYTES: u64 = 64 * 1024;
+
+/// So many bytes then stand for one request.
+const BYTES_AS_REQUEST: u64 = 16 * 1024;
 
 /// What a system call is for, as far as features tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,30 +87,32 @@ pub fn features(window: &Window) -> Option<Vec<f64>> {
         return None;
     }
 
-    let requests = real(counters.requests.max(1));
-    let few_bytes = FEW_BYTES * requests;
+    let requests = real(if counters.requests < ENOUGH_REQUESTS {
+        bytes / BYTES_AS_REQUEST
+    } else {
+        counters.requests
+    });
     // Amounts that are never a fraction of one: the unit (byte, microsecond, call) is small enough to add.
-    let amount_per_request = |amount: f64| (1.0 + amount / requests).ln();
-    let events_per_request = |few: f64, events: u64| (few + real(events) / requests).ln();
+    let amount = |amount: f64| (1.0 + amount / requests).ln();
+    let events = |few: f64, events: u64| (few + real(events) / requests).ln();
+    let calls_of = |number: u64| events(FEW_CALLS, number);
     // What starting tasks took is told by their number.
     let besides_tasks =
         |calls: u64, per_task: u64| calls.saturating_sub(per_task.saturating_mul(counters.clones));
-    let share = |part: u64| (SMALL_SHARE + real(part) / real(calls.all.max(1))).ln();
     let values: [f64; COUNT] = [
-        ((few_bytes + real(counters.tx_bytes)) / (few_bytes + real(counters.rx_bytes))).ln(),
-        amount_per_request(real(counters.tx_bytes)),
-        amount_per_request(real(counters.rx_bytes)),
-        amount_per_request(cpu / 1000.0),
-        amount_per_request(real(calls.all)),
-        events_per_request(FEW_TASKS, counters.clones),
-        events_per_request(SMALL_SHARE, counters.connects),
-        share(besides_tasks(calls.failed, FAILED_CALLS_PER_TASK)),
-        share(calls.read),
-        share(calls.write),
-        share(calls.network),
-        share(besides_tasks(calls.memory, MEMORY_CALLS_PER_TASK)),
-        share(calls.open),
-        share(calls.metadata),
+        amount(real(counters.tx_bytes)),
+        amount(real(counters.rx_bytes)),
+        amount(cpu / 1000.0),
+        amount(real(calls.all)),
+        events(FEW_TASKS, counters.clones),
+        events(FEW_CONNECTS, counters.connects),
+        calls_of(besides_tasks(calls.failed, FAILED_CALLS_PER_TASK)),
+        calls_of(calls.read),
+        calls_of(calls.write),
+        calls_of(calls.network),
+        calls_of(besides_tasks(calls.memory, MEMORY_CALLS_PER_TASK)),
+        calls_of(calls.open),
+        calls_of(calls.metadata),
     ];
     Some(values.to_vec())
 }

@@ -7,7 +7,7 @@
 //! Steps may be left out: a server that is never asked goes from load to serve, one without model files never loads.
 //!
 //! Warm-up and reload are when a server does what it otherwise does not, so an intruder may want to be in them. Warm-up
-//! is had once a life and for at most [`WARM_UP_NS`]; where the first model file is read only after the first connection,
+//! is had once a life and for at most [`WARM_UP_NS`], or twice what the start took; where the first model file is read only after the first connection,
 //! a load of the same length at most comes between, and warm-up once more. A reload begins when a program that loaded
 //! models before reads one again, which an intruder inside that program can bring about; but its time is taken from a
 //! credit that a fifth of the time passed refills, and what it excuses is only what the workload is known to do when it
@@ -30,11 +30,14 @@ const SETTLE: u64 = 60_000_000_000;
 /// Longest start, and longest load, in nanoseconds: large models take their time, but no container starts for ever.
 const START_NS: u64 = 3_600_000_000_000;
 
-/// A server that starts no program, maps no code and reads no model for so long has settled, in nanoseconds.
+/// A server that starts no program, maps no code, opens no port and reads no model for so long has settled, in nanoseconds,
+/// or for half of what its start took: on a busy machine everything takes longer.
 const SETTLED: u64 = 10_000_000_000;
+const SETTLED_AT_MOST: u64 = 60_000_000_000;
 
-/// Longest warm-up, in nanoseconds.
+/// Longest warm-up, in nanoseconds, or twice what the start took.
 const WARM_UP_NS: u64 = 120_000_000_000;
+const WARM_UP_AT_MOST: u64 = 600_000_000_000;
 
 /// Requests after which nothing is a first request any more.
 const WARM_UP_REQUESTS: u64 = 10_000;
@@ -79,6 +82,11 @@ pub struct PhaseTracker {
     /// The main process ended.
     #[serde(default)]
     ended: bool,
+    /// Birth, and how long it took from there to the first connection, nanoseconds.
+    #[serde(default)]
+    born: Option<Moment>,
+    #[serde(default)]
+    started_in: u64,
     /// The last sign of starting, loading or settling: birth, a program start, code mapped, a model file read.
     busy: Moment,
     /// Requests since warm-up began.
@@ -100,6 +108,8 @@ impl PhaseTracker {
             listening: false,
             asked: false,
             ended: false,
+            born: Some(at),
+            started_in: 0,
             busy: at,
             requests: 0,
             loaders: BTreeSet::new(),
@@ -119,6 +129,7 @@ impl PhaseTracker {
         Self {
             phase,
             listening,
+            born: None,
             ..Self::born(at)
         }
     }
@@ -169,8 +180,21 @@ impl PhaseTracker {
     }
 
     /// The server began to listen.
-    pub fn listens(&mut self) {
+    pub fn listens(&mut self, at: Moment) {
         self.listening = true;
+        if matches!(self.phase, Phase::WarmUp | Phase::Reload) {
+            self.busy = self.busy.max(at);
+        }
+    }
+
+    fn settles_in(&self) -> u64 {
+        (self.started_in / 2).clamp(SETTLED, SETTLED_AT_MOST)
+    }
+
+    fn longest_warm_up(&self) -> u64 {
+        self.started_in
+            .saturating_mul(2)
+            .clamp(WARM_UP_NS, WARM_UP_AT_MOST)
     }
 
     /// A window ended in which the container took so many requests; `asked` says whether it took requests or
@@ -182,8 +206,15 @@ impl PhaseTracker {
             Phase::Start | Phase::Load => {
                 let patience = if self.listening { QUIET } else { SETTLE };
                 // A load that began after the first connection is bounded as warm-up is.
-                let most = if self.asked { WARM_UP_NS } else { START_NS };
+                let most = if self.asked {
+                    self.longest_warm_up()
+                } else {
+                    START_NS
+                };
                 if asked {
+                    if !self.asked {
+                        self.started_in = self.born.map_or(0, |born| end.since(born));
+                    }
                     self.asked = true;
                     self.requests = requests;
                     self.enter(Phase::WarmUp, end);
@@ -193,12 +224,13 @@ impl PhaseTracker {
             }
             Phase::WarmUp => {
                 self.requests = self.requests.saturating_add(requests);
-                if quiet >= SETTLED || lasted >= WARM_UP_NS || self.requests >= WARM_UP_REQUESTS {
+                let is_over = quiet >= self.settles_in() || lasted >= self.longest_warm_up();
+                if is_over || self.requests >= WARM_UP_REQUESTS {
                     self.enter(Phase::Serve, end);
                 }
             }
             Phase::Reload => {
-                if quiet >= SETTLED || lasted >= self.credit.min(RELOAD_NS) {
+                if quiet >= self.settles_in() || lasted >= self.credit.min(RELOAD_NS) {
                     self.credit = self.credit.saturating_sub(lasted);
                     self.credited = self.credited.max(end);
                     self.enter(Phase::Serve, end);

@@ -97,3 +97,29 @@ fn a_dangerous_fact_of_one_among_four_is_not_taken_for_normal() {
     assert!(confirmed.approve(&Approved::AllPending, &word).is_ok());
     assert!(!quarantined(&confirmed));
 }
+
+#[test]
+fn what_one_container_did_after_its_first_connection_others_confirm_by_what_they_did_before() {
+    let learned = |base: &mut Baseline, phase, replica: &str| {
+        base.learn(phase, &fact(), replica, 0);
+        base.set_danger(phase, &fact(), "shell");
+    };
+    let mut base = observed(4);
+    for replica in 0..4 {
+        let share = Share {
+            ms: 5000,
+            windows: 1,
+            ..Share::default()
+        };
+        base.add_window(Phase::WarmUp, &replica.to_string(), share, 0);
+    }
+    learned(&mut base, Phase::WarmUp, "0");
+    assert!(base.is_quarantined(Phase::WarmUp, &fact()));
+    learned(&mut base, Phase::Load, "1");
+    assert!(!base.is_quarantined(Phase::WarmUp, &fact()));
+    learned(&mut base, Phase::Serve, "0");
+    assert!(
+        base.is_quarantined(Phase::Serve, &fact()),
+        "starts are no excuse for serving"
+    );
+}

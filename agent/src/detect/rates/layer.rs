@@ -263,6 +263,3 @@ fn claim(
         ..Claim::about_window(Method::Rates, Class::Resource, report.end, phase)
     }
 }
-
-#[cfg(test)]
-mod tests;

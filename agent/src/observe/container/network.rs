@@ -144,7 +144,7 @@ impl Observer {
 
     fn listen(&mut self, event: &Event, origin: Origin, local: SocketAddr) -> Sighting {
         if origin == Origin::Server {
-            self.phase.listens();
+            self.phase.listens(event.at);
         }
         self.local(event, origin, endpoint::listener(local))
     }

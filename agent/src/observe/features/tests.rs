@@ -115,7 +115,7 @@ fn a_pool_of_threads_that_grows_is_no_other_behaviour() {
     assert!(change(46, 46) > 0.6, "a thread for each request is one");
     let mut mapping = growing(46, 4);
     mapping.calls.push(call(libc::SYS_mmap, 200, 0));
-    let memory = |counters| feature(&of(counters), "memory_call_share");
+    let memory = |counters| feature(&of(counters), "memory_calls_per_request");
     assert!(memory(mapping) > memory(growing(46, 4)) + 2.0);
 }
 
@@ -134,9 +134,9 @@ fn other_proportions_give_other_features() {
     computing.resources.cpu_ns = Some(30_000_000_000);
     for (counters, name) in [
         (leaking, "bytes_sent_per_request"),
-        (failing, "failed_call_share"),
+        (failing, "failed_calls_per_request"),
         (spawning, "new_tasks_per_request"),
-        (opening, "file_open_call_share"),
+        (opening, "file_open_calls_per_request"),
         (computing, "cpu_per_request"),
     ] {
         let change = feature(&of(counters), name) - feature(&base, name);

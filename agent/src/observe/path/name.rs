@@ -77,6 +77,17 @@ fn temporary(name: &str, volatile: bool) -> Option<String> {
     if let Some(found) = with_random("cc", 6, is_mixed) {
         return Some(found);
     }
+    // mkdtemp after a word: `folderBpO1bl`.
+    if let Some((word, random)) = name
+        .len()
+        .checked_sub(6)
+        .and_then(|at| name.split_at_checked(at))
+        && word.len() >= 3
+        && word.bytes().all(|b| b.is_ascii_lowercase())
+        && is_mixed(random)
+    {
+        return Some(format!("{word}*"));
+    }
     // Python's multiprocessing directories and shared memory, and POSIX semaphores. They have no ending; whoever calls a
     // program so shows it by its own.
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');

@@ -30,6 +30,10 @@ fn machine_made_parts_become_stars() {
             ("/models/.model.onnx.Xy12ab", "/models/.model.onnx.*"),
             ("/tmp/ccX8d2Kz.s", "/tmp/cc*.s"),
             (
+                "/tmp/folderBpO1bl/config.pbtxt",
+                "/tmp/folder*/config.pbtxt",
+            ),
+            (
                 "/tmp/pymp-abcdefgh/listener-k2x_81ab",
                 "/tmp/pymp-*/listener-*",
             ),

@@ -15,7 +15,7 @@ fn seconds(seconds: u64) -> Moment {
 fn serving() -> PhaseTracker {
     let mut tracker = PhaseTracker::born(seconds(0));
     tracker.model_read(seconds(2), SERVER);
-    tracker.listens();
+    tracker.listens(seconds(0));
     tracker.window(seconds(5), 0, false);
     assert_eq!(tracker.phase(), Phase::Load);
     tracker.window(seconds(10), 3, true);
@@ -33,6 +33,26 @@ fn a_model_read_requests_and_quiet_advance_it() {
     tracker.main_ended(seconds(25));
     tracker.window(seconds(30), 3, true);
     assert_eq!(tracker.phase(), Phase::Stop);
+}
+
+#[test]
+fn what_started_slowly_settles_slowly() {
+    let mut tracker = PhaseTracker::born(seconds(0));
+    tracker.window(seconds(60), 1, true);
+    assert_eq!(tracker.phase(), Phase::WarmUp);
+    tracker.window(seconds(85), 1, true);
+    assert_eq!(tracker.phase(), Phase::WarmUp);
+    tracker.listens(seconds(86));
+    tracker.window(seconds(100), 1, true);
+    assert_eq!(tracker.phase(), Phase::WarmUp);
+    tracker.window(seconds(120), 1, true);
+    assert_eq!(tracker.phase(), Phase::Serve);
+    let mut slowest = PhaseTracker::born(seconds(0));
+    slowest.window(seconds(3000), 1, true);
+    slowest.window(seconds(3000), 1, true);
+    assert_eq!(slowest.phase(), Phase::WarmUp);
+    slowest.window(seconds(3060), 1, true);
+    assert_eq!(slowest.phase(), Phase::Serve);
 }
 
 #[test]
@@ -56,7 +76,7 @@ fn a_shutdown_begins_when_it_is_asked_for_and_is_none_if_the_server_goes_on() {
 #[test]
 fn a_connection_before_the_first_model_is_read_is_no_warm_up() {
     let mut tracker = PhaseTracker::born(seconds(0));
-    tracker.listens();
+    tracker.listens(seconds(0));
     tracker.window(seconds(5), 0, true);
     assert_eq!(tracker.phase(), Phase::WarmUp);
     let unknown = Reader {
@@ -76,7 +96,7 @@ fn a_connection_before_the_first_model_is_read_is_no_warm_up() {
 #[test]
 fn a_load_after_the_first_connection_is_as_short_as_warm_up() {
     let mut tracker = PhaseTracker::born(seconds(0));
-    tracker.listens();
+    tracker.listens(seconds(0));
     tracker.window(seconds(5), 0, true);
     for second in (10..130).step_by(5) {
         tracker.model_read(seconds(second), SERVER);
@@ -91,7 +111,7 @@ fn a_load_after_the_first_connection_is_as_short_as_warm_up() {
 #[test]
 fn listening_in_quiet_is_serving() {
     let mut tracker = PhaseTracker::born(seconds(0));
-    tracker.listens();
+    tracker.listens(seconds(0));
     tracker.program_started(seconds(10));
     tracker.window(seconds(24), 0, false);
     assert_eq!(tracker.phase(), Phase::Start);
@@ -241,7 +261,7 @@ fn take(tracker: &mut PhaseTracker, step: &Step, at: Moment) {
                 started: None,
             },
         ),
-        Step::Listen => tracker.listens(),
+        Step::Listen => tracker.listens(at),
         Step::Window(requests) => tracker.window(at, requests, requests > 0),
         Step::Asked => tracker.asked_to_end(at),
         Step::End => tracker.main_ended(at),
@@ -272,7 +292,7 @@ proptest! {
             take(&mut tracker, &step, Moment(now));
             let bound = match tracker.phase() {
                 Phase::Start | Phase::Load => START_NS,
-                Phase::WarmUp => WARM_UP_NS,
+                Phase::WarmUp => WARM_UP_AT_MOST,
                 Phase::Reload => RELOAD_NS,
                 Phase::Stop if !tracker.ended && matches!(step, Step::Window(1..)) => STOP_NS,
                 _ => u64::MAX,
