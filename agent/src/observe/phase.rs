@@ -31,9 +31,9 @@ const SETTLE: u64 = 60_000_000_000;
 const START_NS: u64 = 3_600_000_000_000;
 
 /// A server that starts no program, maps no code, opens no port and reads no model for so long has settled, in nanoseconds,
-/// or for half of what its start took: on a busy machine everything takes longer.
+/// or for as long as its start took: on a busy machine everything takes longer.
 const SETTLED: u64 = 10_000_000_000;
-const SETTLED_AT_MOST: u64 = 60_000_000_000;
+const SETTLED_AT_MOST: u64 = 120_000_000_000;
 
 /// Longest warm-up, in nanoseconds, or twice what the start took.
 const WARM_UP_NS: u64 = 120_000_000_000;
@@ -188,7 +188,7 @@ impl PhaseTracker {
     }
 
     fn settles_in(&self) -> u64 {
-        (self.started_in / 2).clamp(SETTLED, SETTLED_AT_MOST)
+        self.started_in.clamp(SETTLED, SETTLED_AT_MOST)
     }
 
     fn longest_warm_up(&self) -> u64 {

@@ -127,7 +127,7 @@ fn other_proportions_give_other_features() {
     let mut failing = served(100);
     failing.calls[0].errors = 150;
     let mut spawning = served(100);
-    spawning.clones = 100;
+    spawning.clones = 1000;
     let mut opening = served(100);
     opening.calls.push(call(libc::SYS_openat, 300, 0));
     let mut computing = served(100);

@@ -38,20 +38,20 @@ fn a_model_read_requests_and_quiet_advance_it() {
 #[test]
 fn what_started_slowly_settles_slowly() {
     let mut tracker = PhaseTracker::born(seconds(0));
-    tracker.window(seconds(60), 1, true);
+    tracker.window(seconds(40), 1, true);
     assert_eq!(tracker.phase(), Phase::WarmUp);
-    tracker.window(seconds(85), 1, true);
+    tracker.window(seconds(75), 1, true);
     assert_eq!(tracker.phase(), Phase::WarmUp);
-    tracker.listens(seconds(86));
+    tracker.listens(seconds(76));
     tracker.window(seconds(100), 1, true);
     assert_eq!(tracker.phase(), Phase::WarmUp);
-    tracker.window(seconds(120), 1, true);
+    tracker.window(seconds(116), 1, true);
     assert_eq!(tracker.phase(), Phase::Serve);
     let mut slowest = PhaseTracker::born(seconds(0));
     slowest.window(seconds(3000), 1, true);
-    slowest.window(seconds(3000), 1, true);
+    slowest.window(seconds(3119), 1, true);
     assert_eq!(slowest.phase(), Phase::WarmUp);
-    slowest.window(seconds(3060), 1, true);
+    slowest.window(seconds(3120), 1, true);
     assert_eq!(slowest.phase(), Phase::Serve);
 }
 
