@@ -147,8 +147,10 @@ impl PhaseTracker {
 
     /// The server mapped a file as code that it did not map before in this phase.
     pub fn code_mapped(&mut self, at: Moment) {
-        // Before the first request a library loaded late is no reason to wait: much is loaded all the time.
-        if matches!(self.phase, Phase::WarmUp | Phase::Reload) {
+        // Once a server listens, a library loaded late is no reason to wait: much is loaded all the time. Before, it may
+        // start for minutes on a busy machine, and what it loads is then all that tells it from one that never listens.
+        let starts = matches!(self.phase, Phase::Start | Phase::Load) && !self.listening;
+        if starts || matches!(self.phase, Phase::WarmUp | Phase::Reload) {
             self.busy = self.busy.max(at);
         }
     }

@@ -74,6 +74,28 @@ fn a_shutdown_begins_when_it_is_asked_for_and_is_none_if_the_server_goes_on() {
 }
 
 #[test]
+fn who_still_loads_code_and_does_not_listen_yet_still_starts() {
+    let mut tracker = PhaseTracker::born(seconds(0));
+    for minute in 1..=5 {
+        tracker.code_mapped(seconds(60 * minute - 10));
+        tracker.window(seconds(60 * minute), 0, false);
+        assert_eq!(tracker.phase(), Phase::Start);
+    }
+    // Once it listens, or loads nothing any more, it waits no longer than before; and nobody starts for ever.
+    let mut listening = tracker.clone();
+    listening.listens();
+    listening.code_mapped(seconds(304));
+    listening.window(seconds(306), 0, false);
+    assert_eq!(listening.phase(), Phase::Serve);
+    let mut quiet = tracker.clone();
+    quiet.window(seconds(351), 0, false);
+    assert_eq!(quiet.phase(), Phase::Serve);
+    tracker.code_mapped(seconds(3599));
+    tracker.window(seconds(3600), 0, false);
+    assert_eq!(tracker.phase(), Phase::Serve);
+}
+
+#[test]
 fn a_connection_before_the_first_model_is_read_is_no_warm_up() {
     let mut tracker = PhaseTracker::born(seconds(0));
     tracker.listens(seconds(0));
