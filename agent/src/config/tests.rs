@@ -180,7 +180,7 @@ fn errors_in_a_file_name_place_key_cause_and_way_out() {
         ),
         (
             "learning: {min_requests: many}\n",
-            ":1:12: learning.min_requests: expected a whole number from 1 to 1000000000, found string \"many\"",
+            ":1:12: learning.min_requests: expected a whole number from 0 to 1000000000, found string \"many\"",
         ),
         (
             "max_containers: 5000\n",
