@@ -13,4 +13,5 @@ pub mod model_server;
 pub mod peer;
 pub mod servers;
 pub mod suite;
+pub mod tools;
 pub mod wait;

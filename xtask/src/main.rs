@@ -7,6 +7,7 @@ mod cargo;
 mod demo;
 mod engine;
 mod fuzz;
+mod monitoring;
 mod servers;
 mod setup;
 mod supervise;

@@ -10,6 +10,7 @@ use picket_tests::suite::REQUIRED_VARIABLE;
 use crate::aarch64::{self, Outcome};
 use crate::cargo::{build_agent, cargo, complete, is_root};
 use crate::fuzz;
+use crate::monitoring;
 use crate::setup;
 use crate::supervise::{self, Interrupt};
 
@@ -27,6 +28,8 @@ pub fn test() -> Result<ExitCode> {
         let servers: Vec<&str> = Make::tested().into_iter().map(Make::image).collect();
         setup::images(&servers)?;
     }
+    // Those tests too.
+    let _ = monitoring::provide().inspect_err(|error| eprintln!("setup: {error:#}"));
     interrupt.check()?;
 
     complete(&mut cargo(&["fmt", "--all", "--check"]))?;

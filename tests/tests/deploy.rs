@@ -1,0 +1,200 @@
+//! What `deploy/` holds, judged by the programs that will read it.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, ensure};
+use libtest_mimic::{Arguments, Completion, Trial};
+use picket_tests::suite::REQUIRED_VARIABLE;
+use picket_tests::tools::{feed, find, kubernetes_python, succeed, workspace};
+
+/// Versions of Kubernetes that the manifests are checked against: the oldest with `appArmorProfile`, and later ones.
+const VERSIONS: [&str; 4] = ["1.30", "1.32", "1.34", "1.36"];
+
+/// Kinds whose schema is not to be had.
+const WITHOUT_SCHEMA: &str = "SecurityContextConstraints";
+
+fn main() -> ExitCode {
+    let trials = vec![
+        trial("the_alert_rules_pass_their_tests", Some("promtool"), rules),
+        trial(
+            "the_example_of_alertmanager_is_understood",
+            Some("amtool"),
+            alertmanager,
+        ),
+        trial("every_overlay_is_valid", None, manifests),
+        trial("a_mistyped_field_is_found", None, mistyped),
+        trial(
+            "the_pod_asks_for_no_more_than_it_needs",
+            None,
+            security_context,
+        ),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// A test that skips itself without `needed`, or without what manifests need; where everything was set up, it must run.
+fn trial(name: &str, needed: Option<&'static str>, test: fn() -> Result<()>) -> Trial {
+    Trial::ignorable_test(name, move || {
+        let reason = match needed {
+            Some(program) => find(program).is_none().then(|| format!("needs {program}")),
+            None => kustomize_obstacle(),
+        };
+        if let Some(reason) = reason {
+            let set_up = env::var_os(REQUIRED_VARIABLE).is_some() && needed.is_some();
+            return match set_up {
+                true => Err(format!("everything was set up, but this {reason}").into()),
+                false => Ok(Completion::ignored_with(reason)),
+            };
+        }
+        match test() {
+            Ok(()) => Ok(Completion::Completed),
+            Err(error) => Err(format!("{error:#}").into()),
+        }
+    })
+}
+
+/// Debian 12's own kubectl is too old for these kustomizations, so that one is not set up.
+fn kustomize_obstacle() -> Option<String> {
+    let Some(kubectl) = find("kubectl") else {
+        return Some("needs kubectl 1.26 or later".to_owned());
+    };
+    let base = "deploy/kubernetes/base";
+    if let Err(error) = succeed(&kubectl, &["kustomize", base], "") {
+        let help = succeed(&kubectl, &["version", "--client"], "").unwrap_or_default();
+        if !help.contains("Kustomize Version: v5") {
+            return Some(format!("needs kubectl 1.26 or later ({error:#})"));
+        }
+    }
+    kubernetes_python()
+        .is_none()
+        .then(|| "needs the schemas of Kubernetes: `cargo xtask test` provides them".to_owned())
+}
+
+fn program(name: &str) -> Result<PathBuf> {
+    find(name).with_context(|| format!("{name} is gone"))
+}
+
+fn rules() -> Result<()> {
+    let promtool = program("promtool")?;
+    let rules = "deploy/prometheus/picket-rules.yaml";
+    succeed(&promtool, &["check", "rules", rules], "")?;
+    let tests = "deploy/prometheus/picket-rules.test.yaml";
+    succeed(&promtool, &["test", "rules", tests], "").map(drop)
+}
+
+fn alertmanager() -> Result<()> {
+    let amtool = program("amtool")?;
+    let config = "deploy/prometheus/alertmanager.yaml";
+    succeed(&amtool, &["check-config", config], "")?;
+    for (labels, receiver) in [
+        (
+            ["alertname=PicketAnomalyCritical", "severity=critical"],
+            "pager",
+        ),
+        (
+            ["alertname=PicketAnomalyHigh", "severity=warning"],
+            "tickets",
+        ),
+        (["alertname=PicketAgentDown", "severity=critical"], "pager"),
+        (["alertname=PicketWorkloadDrift", "severity=info"], "nobody"),
+    ] {
+        let file = format!("--config.file={config}");
+        let arguments = [["config", "routes", "test"].as_slice(), &[&file], &labels].concat();
+        let told = succeed(&amtool, &arguments, "")?;
+        ensure!(told.trim() == receiver, "{labels:?} goes to {told}");
+    }
+    Ok(())
+}
+
+/// The kustomizations.
+fn kustomizations() -> Result<Vec<String>> {
+    let root = "deploy/kubernetes";
+    let mut all = vec![format!("{root}/base"), format!("{root}/monitoring")];
+    let overlays = workspace().join(root).join("overlays");
+    for overlay in std::fs::read_dir(&overlays)? {
+        let name = overlay?.file_name();
+        all.push(format!("{root}/overlays/{}", name.to_string_lossy()));
+    }
+    ensure!(all.len() > 6, "{all:?}");
+    Ok(all)
+}
+
+fn built(kustomization: &str) -> Result<String> {
+    succeed(&program("kubectl")?, &["kustomize", kustomization], "")
+}
+
+fn validate(manifests: &str) -> Result<(bool, String)> {
+    let python = kubernetes_python().context("Python is gone")?;
+    let script = ["deploy/kubernetes/validate.py", "--allow", WITHOUT_SCHEMA];
+    let arguments = [script.as_slice(), &VERSIONS].concat();
+    let output = feed(&python, &arguments, manifests)?;
+    let told = [output.stdout, output.stderr].concat();
+    let told = String::from_utf8_lossy(&told).into_owned();
+    Ok((output.status.success(), told))
+}
+
+fn manifests() -> Result<()> {
+    for kustomization in kustomizations()? {
+        let (valid, told) = validate(&built(&kustomization)?)?;
+        ensure!(valid, "{kustomization}: {told}");
+    }
+    Ok(())
+}
+
+fn mistyped() -> Result<()> {
+    for (kustomization, right, wrong) in [
+        ("deploy/kubernetes/base", "hostPID:", "hostPid:"),
+        (
+            "deploy/kubernetes/monitoring",
+            "honorLabels:",
+            "honourLabels:",
+        ),
+        ("deploy/kubernetes/monitoring", "alert:", "alarm:"),
+    ] {
+        let manifests = built(kustomization)?;
+        ensure!(manifests.contains(right), "{kustomization} has no {right}");
+        let (valid, told) = validate(&manifests.replace(right, wrong))?;
+        let name = wrong.trim_end_matches(':');
+        ensure!(!valid && told.contains(name), "{wrong}: {told}");
+    }
+    Ok(())
+}
+
+fn security_context() -> Result<()> {
+    let of = |overlay: &str| built(&format!("deploy/kubernetes/{overlay}"));
+    let added = |manifests: &str| -> Vec<String> {
+        let (_, rest) = manifests.split_once("add:").unwrap_or_default();
+        let lines = rest.lines().map(str::trim);
+        let list = lines.skip(1).map_while(|line| line.strip_prefix("- "));
+        list.map(str::to_owned).collect()
+    };
+    for (overlay, expected) in [
+        ("base", ["BPF", "PERFMON", "NET_ADMIN"].as_slice()),
+        ("overlays/minimal", &["BPF", "PERFMON"]),
+        (
+            "overlays/full",
+            &[
+                "BPF",
+                "PERFMON",
+                "NET_ADMIN",
+                "SYS_PTRACE",
+                "DAC_READ_SEARCH",
+            ],
+        ),
+    ] {
+        let manifests = of(overlay)?;
+        ensure!(added(&manifests) == expected, "{overlay}: {manifests}");
+        for line in [
+            "privileged: false",
+            "allowPrivilegeEscalation: false",
+            "readOnlyRootFilesystem: true",
+            "automountServiceAccountToken: false",
+        ] {
+            ensure!(manifests.contains(line), "{overlay} lacks {line}");
+        }
+        ensure!(!manifests.contains(".sock"), "{overlay} mounts a socket");
+    }
+    Ok(())
+}
