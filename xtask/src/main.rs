@@ -7,6 +7,7 @@ mod cargo;
 mod demo;
 mod engine;
 mod fuzz;
+mod image;
 mod monitoring;
 mod servers;
 mod setup;
@@ -44,6 +45,12 @@ enum Task {
     /// The demo itself; `demo` runs it and cleans up after it.
     #[command(hide = true)]
     DemoStory,
+    /// Make a container image of the agent (target/image): static, from scratch, with a bill of materials.
+    Image {
+        /// Load it into the Docker engine too.
+        #[arg(long)]
+        load: bool,
+    },
     /// Measure what Picket costs.
     Bench {
         #[command(subcommand)]
@@ -85,6 +92,7 @@ fn perform(task: Task) -> Result<ExitCode> {
             cargo::build_agent()?;
             return Err(cargo::exec_agent(&arguments));
         }
+        Task::Image { load } => image::image(load)?,
         Task::Demo => return demo::demo(),
         Task::DemoStory => demo::story()?,
         Task::Bench { bench } => bench::bench(bench)?,
