@@ -6,8 +6,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use libtest_mimic::{Arguments, Completion, Trial};
+use picket_tests::dashboards::queries;
 use picket_tests::suite::REQUIRED_VARIABLE;
 use picket_tests::tools::{feed, find, kubernetes_python, succeed, workspace};
+use serde_json::json;
 
 /// Versions of Kubernetes that the manifests are checked against: the oldest with `appArmorProfile`, and later ones.
 const VERSIONS: [&str; 4] = ["1.30", "1.32", "1.34", "1.36"];
@@ -18,6 +20,11 @@ const WITHOUT_SCHEMA: &str = "SecurityContextConstraints";
 fn main() -> ExitCode {
     let trials = vec![
         trial("the_alert_rules_pass_their_tests", Some("promtool"), rules),
+        trial(
+            "prometheus_understands_the_dashboards",
+            Some("promtool"),
+            dashboards,
+        ),
         trial(
             "the_example_of_alertmanager_is_understood",
             Some("amtool"),
@@ -82,6 +89,24 @@ fn rules() -> Result<()> {
     succeed(&promtool, &["check", "rules", rules], "")?;
     let tests = "deploy/prometheus/picket-rules.test.yaml";
     succeed(&promtool, &["test", "rules", tests], "").map(drop)
+}
+
+/// As rules, which is how promtool takes queries without a server.
+fn dashboards() -> Result<()> {
+    let rules: Vec<_> = queries()?
+        .into_iter()
+        .map(|query| json!({ "record": "panel", "expr": query.text }))
+        .collect();
+    let file = tempfile::NamedTempFile::new()?;
+    let groups = json!({ "groups": [{ "name": "panels", "rules": rules }] });
+    serde_json::to_writer(&file, &groups)?;
+    let path = file.path().to_string_lossy();
+    succeed(
+        &program("promtool")?,
+        &["check", "rules", "--lint=none", &path],
+        "",
+    )
+    .map(drop)
 }
 
 fn alertmanager() -> Result<()> {

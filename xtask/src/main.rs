@@ -4,6 +4,7 @@ mod aarch64;
 mod apt;
 mod bench;
 mod cargo;
+mod dashboards;
 mod demo;
 mod engine;
 mod fuzz;
@@ -45,6 +46,8 @@ enum Task {
     /// The demo itself; `demo` runs it and cleans up after it.
     #[command(hide = true)]
     DemoStory,
+    /// Write Grafana's dashboards (deploy/grafana).
+    Dashboards,
     /// Make a container image of the agent (target/image): static, from scratch, with a bill of materials.
     Image {
         /// Load it into the Docker engine too.
@@ -92,6 +95,7 @@ fn perform(task: Task) -> Result<ExitCode> {
             cargo::build_agent()?;
             return Err(cargo::exec_agent(&arguments));
         }
+        Task::Dashboards => dashboards::write()?,
         Task::Image { load } => image::image(load)?,
         Task::Demo => return demo::demo(),
         Task::DemoStory => demo::story()?,
