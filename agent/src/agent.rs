@@ -117,7 +117,7 @@ pub fn run(loaded: Loaded, record: Option<PathBuf>) -> Result<ExitCode> {
         unpinned,
         record,
     };
-    runtime.block_on(watch(config, begin))?;
+    runtime.block_on(watch(config, loaded.sha256, begin))?;
     tracing::info!("Picket ends.");
     Ok(ExitCode::SUCCESS)
 }
@@ -147,7 +147,7 @@ fn pins(config: &Config) -> Result<(Option<Pins>, Option<String>)> {
     }
 }
 
-async fn watch(config: Config, begin: Begin) -> Result<()> {
+async fn watch(config: Config, config_sha256: String, begin: Begin) -> Result<()> {
     let Begin {
         hierarchy,
         judged_by,
@@ -159,10 +159,8 @@ async fn watch(config: Config, begin: Begin) -> Result<()> {
         unpinned,
         record,
     } = begin;
-    let metrics = Arc::new(Metrics::new(
-        &BUILD,
-        usize::try_from(config.metrics.max_series)?,
-    )?);
+    let metrics = Arc::new(Metrics::new(&BUILD, &config.metrics)?);
+    metrics.config(&config_sha256);
     let api = ApiState::new(Arc::clone(&metrics), Instant::now());
     let tcp = http::serve_tcp(config.listen, Arc::clone(&api)).await?;
     let _unix = http::serve_unix(&config.socket, Arc::clone(&api)).await?;
@@ -314,6 +312,7 @@ fn show(pipeline: &mut Pipeline, health: &Health, api: &ApiState) {
         api.remove_baseline(&id);
     }
     api.set_incidents(pipeline.incident_views());
+    api.metrics().incidents(pipeline.open_incidents());
 }
 
 /// Descriptors that become readable when the kernel side asks for attention.

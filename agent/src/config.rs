@@ -125,6 +125,12 @@ pub struct Metrics {
 pub enum Granularity {
     /// One container.
     Container,
+    /// All containers of a pod together.
+    Pod,
+    /// All containers of a workload together.
+    Workload,
+    /// Everything on the node together.
+    Node,
 }
 
 /// Findings log and the agent's own messages.

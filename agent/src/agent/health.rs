@@ -18,6 +18,7 @@ use crate::probe::{Attachment, Probe};
 pub struct Health {
     status: Status,
     metrics: Arc<Metrics>,
+    max_containers: u32,
 }
 
 impl Health {
@@ -34,7 +35,11 @@ impl Health {
             state_dir: config.state_dir.display().to_string(),
             ..Status::default()
         };
-        Self { status, metrics }
+        Self {
+            status,
+            metrics,
+            max_containers: config.max_containers,
+        }
     }
 
     /// Takes up which hooks work.
@@ -133,6 +138,8 @@ impl Health {
     pub fn status(&self, pipeline: &Pipeline) -> Status {
         let losses = pipeline.parts.probe.losses();
         let (evidence, evidence_forgotten) = pipeline.parts.reporter.evidence();
+        let rows = pipeline.watched.len() + pipeline.waiting.len();
+        self.metrics.watched_table(rows, self.max_containers);
         let stuck = pipeline.stuck();
         self.metrics.degraded("learning", !stuck.is_empty());
         let stuck = stuck.into_iter().map(|reason| Degraded {

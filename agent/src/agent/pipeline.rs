@@ -154,6 +154,8 @@ impl Pipeline {
 
     fn event(&mut self, event: Event) {
         self.counted(kind(&event.action));
+        let delay = Duration::from_nanos(clock::now().since(event.at));
+        self.parts.metrics.event_delay(delay);
         if let Some(waiting) = self.waiting.get_mut(&event.cgroup) {
             if waiting.events.len() < WAITING_EVENTS {
                 waiting.events.push(event);
@@ -237,6 +239,7 @@ impl Pipeline {
 
     /// Closes the window of every container and judges it.
     pub fn tick(&mut self) {
+        let start = Instant::now();
         self.tell_time();
         let end = clock::now();
         let mut threads = self.threads();
@@ -264,7 +267,7 @@ impl Pipeline {
         }
         let skipped = self.parts.probe.recursion_misses();
         self.parts.metrics.events_lost_set("recursion", skipped);
-        self.parts.metrics.scored(clock::wall_ms());
+        self.parts.metrics.scored(clock::wall_ms(), start.elapsed());
     }
 
     /// What the most active threads of each container did since the last window.

@@ -8,7 +8,7 @@ use crate::engine::Reported;
 use crate::export::api::state::ApiState;
 use crate::export::history::Evidence;
 use crate::export::log::FindingLog;
-use crate::export::metrics::Metrics;
+use crate::export::metrics::{Anomaly, Metrics};
 use crate::export::ocsf::{self, Host};
 use crate::export::view::finding::FindingView;
 use crate::observe::fact::Sighting;
@@ -79,14 +79,14 @@ impl Reporter {
                 }
             }
         }
-        self.metrics.anomaly(
-            container,
-            finding.class,
-            finding.severity,
-            uid,
-            time.wall_ms,
-            Instant::now(),
-        );
+        let anomaly = Anomaly {
+            class: finding.class,
+            severity: finding.severity,
+            event_id: uid,
+            title: &finding.title,
+            unix_ms: time.wall_ms,
+        };
+        self.metrics.anomaly(container, &anomaly, Instant::now());
         self.api.add_finding(FindingView::new(
             finding,
             container,

@@ -13,6 +13,7 @@ use crate::baseline::key::Key;
 use crate::baseline::learning::{FamilyState, State as LearningState};
 use crate::baseline::model::Baseline;
 use crate::baseline::starts::Lives;
+use crate::detect::finding::Severity;
 use crate::detect::growth::Expectation;
 use crate::detect::outlook;
 use crate::engine::Store as _;
@@ -236,6 +237,14 @@ impl Pipeline {
                 findings: incident.findings.clone(),
             })
             .collect()
+    }
+
+    /// The container of each open incident, and the incident's highest severity.
+    pub(super) fn open_incidents(&self) -> impl Iterator<Item = (CgroupId, Severity)> {
+        let incidents = self.parts.engine.incidents().list();
+        incidents
+            .filter(|incident| incident.status == Status::Open)
+            .map(|incident| (incident.cgroup, incident.severity))
     }
 
     /// Sets the metrics of one container that follow from its baseline.

@@ -139,7 +139,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "metrics.granularity",
-        kind: Kind::Word(&["container"]),
+        kind: Kind::Word(&["container", "pod", "workload", "node"]),
         doc: "What a metric series stands for.",
     },
     Key {

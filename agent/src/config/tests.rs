@@ -227,8 +227,8 @@ fn errors_in_a_file_name_place_key_cause_and_way_out() {
             ":1:1: never_learn: expected `builtin`, `none` or a list of names, found string \"nothing\"",
         ),
         (
-            "metrics: {granularity: pod}\n",
-            ":1:24: metrics.granularity: \"pod\" is none of container",
+            "metrics: {granularity: image}\n",
+            ":1:24: metrics.granularity: \"image\" is none of container, pod, workload, node",
         ),
         (
             "watch: []\n",

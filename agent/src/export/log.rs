@@ -97,8 +97,10 @@ impl FindingLog {
 
     /// Queues one line, without newline. When the queue is full the line is dropped and counted.
     pub fn write(&self, line: String) {
+        self.metrics.export_queued(SINK, 1);
         let full = self.queue.try_send(line).is_err();
         if full {
+            self.metrics.export_queued(SINK, -1);
             self.metrics.export_error(SINK);
         }
         if full && !self.overflowing.swap(full, Ordering::Relaxed) {
@@ -125,6 +127,7 @@ impl FindingLog {
 fn write_all(mut output: impl Output, name: &str, lines: &Receiver<String>, metrics: &Metrics) {
     let mut failing = false;
     for line in lines {
+        metrics.export_queued(SINK, -1);
         match output.write_line(&line) {
             Ok(()) => {
                 metrics.exported(SINK);

@@ -21,13 +21,16 @@ use std::time::{Duration, Instant};
 
 use prometheus::{IntCounterVec, Registry};
 
+use crate::config::Metrics as Bounds;
 use crate::detect::budget::Reason;
 use crate::detect::finding::{Class, Severity};
+use crate::observe::event::CgroupId;
 use crate::workload::container::Container;
 use crate::workload::lookups::Source;
 
 use containers::{Containers, Seen};
 use exposition::Exposition;
+use families::{Builder, Kind};
 use group::{SERIES_PER_CONTAINER, Score};
 use node::Node;
 use process::OwnProcess;
@@ -43,6 +46,21 @@ pub struct BuildInfo {
     pub rustc: &'static str,
     /// Target triple.
     pub target: &'static str,
+}
+
+/// An anomaly that was reported.
+#[derive(Clone, Copy, Debug)]
+pub struct Anomaly<'a> {
+    /// Class.
+    pub class: Class,
+    /// Severity.
+    pub severity: Severity,
+    /// The event's id, a ULID.
+    pub event_id: &'a str,
+    /// What happened, in words without secrets.
+    pub title: &'a str,
+    /// When it happened.
+    pub unix_ms: i64,
 }
 
 /// State of a container's baseline.
@@ -85,20 +103,20 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// All metrics of the node at 0, no container yet; at most `max_series` series of single containers.
+    /// All metrics of the node at 0, no container yet.
     ///
     /// # Errors
     /// A metric's name or labels are malformed or taken: a mistake in `names`.
-    pub fn new(build: &BuildInfo, max_series: usize) -> Result<Self, prometheus::Error> {
+    pub fn new(build: &BuildInfo, bounds: &Bounds) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let node = Node::register(&registry, build)?;
         node.series_limit
-            .set(i64::try_from(max_series).unwrap_or(i64::MAX));
+            .set(i64::try_from(bounds.max_series).unwrap_or(i64::MAX));
         Ok(Self {
             registry,
             node,
             process: OwnProcess::new(),
-            containers: Mutex::new(Containers::new(max_series)),
+            containers: Mutex::new(Containers::new(bounds)),
             totals: Mutex::new(BTreeMap::new()),
         })
     }
@@ -118,25 +136,26 @@ impl Metrics {
         self.containers().gone(container, now);
     }
 
-    /// An anomaly was reported as event `event_id` (a ULID), having happened at `unix_ms`.
+    /// An anomaly was reported.
     ///
     /// The node's counter rises at once; the container's counter rises after a scrape has shown it at its former
     /// value, at the latest 30 s later.
-    pub fn anomaly(
-        &self,
-        container: &Container,
-        class: Class,
-        severity: Severity,
-        event_id: &str,
-        unix_ms: i64,
-        now: Instant,
-    ) {
+    pub fn anomaly(&self, container: &Container, anomaly: &Anomaly<'_>, now: Instant) {
         self.node
             .anomalies
-            .with_label_values(&[class.name(), severity.name()])
+            .with_label_values(&[anomaly.class.name(), anomaly.severity.name()])
             .inc();
-        self.containers()
-            .anomaly(container, class, severity, event_id, unix_ms, now);
+        self.containers().anomaly(container, anomaly, now);
+    }
+
+    /// `open` are the open incidents: the container of each, and its highest severity.
+    pub fn incidents(&self, open: impl Iterator<Item = (CgroupId, Severity)>) {
+        let mut highest: BTreeMap<CgroupId, Severity> = BTreeMap::new();
+        for (cgroup, severity) in open {
+            let known = highest.entry(cgroup).or_insert(severity);
+            *known = severity.max(*known);
+        }
+        self.containers().set_incidents(&highest);
     }
 
     /// Sets the state of the container's baseline.
@@ -195,6 +214,19 @@ impl Metrics {
         self.node.events_unattributed.inc_by(n);
     }
 
+    /// An event was handled so long after it happened in the kernel.
+    pub fn event_delay(&self, delay: Duration) {
+        self.node.event_delay.observe(delay.as_secs_f64());
+    }
+
+    /// `used` rows of the table of watched containers are taken, out of `capacity`.
+    pub fn watched_table(&self, used: usize, capacity: u32) {
+        let entries = self.node.map_entries.with_label_values(&[names::WATCHED]);
+        entries.set(i64::try_from(used).unwrap_or(i64::MAX));
+        let room = self.node.map_capacity.with_label_values(&[names::WATCHED]);
+        room.set(i64::from(capacity));
+    }
+
     /// Whether the hook `probe` is attached.
     pub fn probe_attached(&self, probe: &str, attached: bool) {
         self.node
@@ -216,8 +248,9 @@ impl Metrics {
         self.node.restart_gap.set(gap.as_secs_f64());
     }
 
-    /// A pass over the counters ended at `unix_ms`.
-    pub fn scored(&self, unix_ms: i64) {
+    /// A pass over the counters ended at `unix_ms`, and took so long.
+    pub fn scored(&self, unix_ms: i64, duration: Duration) {
+        self.node.scoring_duration.observe(duration.as_secs_f64());
         self.node.last_scored.set(unix_ms as f64 / 1000.0);
     }
 
@@ -246,6 +279,16 @@ impl Metrics {
         self.node.export_errors.with_label_values(&[sink]).inc();
     }
 
+    /// So many more findings wait for `sink`; fewer where negative.
+    pub fn export_queued(&self, sink: &'static str, more: i64) {
+        self.node.export_queue.with_label_values(&[sink]).add(more);
+    }
+
+    /// The digest of the effective configuration.
+    pub fn config(&self, sha256: &str) {
+        self.node.config_info.with_label_values(&[sha256]).set(1);
+    }
+
     /// A baseline file was renamed because it could not be used.
     pub fn baseline_set_aside(&self) {
         self.node.files_set_aside.inc();
@@ -271,14 +314,25 @@ impl Metrics {
     }
 
     fn gather(&self, now: Instant) -> Exposition {
+        let mut durations = Builder::new(&names::COLLECTOR_DURATION, Kind::Gauge, &[]);
+        let mut timed = |collector: &str, since: Instant| {
+            durations.add(&[], &[collector], since.elapsed().as_secs_f64());
+        };
+        let start = Instant::now();
         let scraped = {
             let mut containers = self.containers();
             containers.settle(now);
             scrape::scrape(&mut containers)
         };
+        timed("containers", start);
+        let start = Instant::now();
         let mut families = self.registry.gather();
-        families.extend(scraped.families);
+        timed("node", start);
+        let start = Instant::now();
         families.extend(self.process.families());
+        timed("process", start);
+        families.extend(scraped.families);
+        families.extend(durations.build());
         families.sort_by(|a, b| a.name().cmp(b.name()));
         Exposition {
             families,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::baseline::key::Key;
+use crate::config::Config;
 use crate::detect::finding::{
     BaselineRef, Class, Contribution, Finding, Method, Severity, Technique,
 };
@@ -114,7 +115,7 @@ pub fn metrics() -> Metrics {
         rustc: "1.95.0",
         target: "x86_64-unknown-linux-gnu",
     };
-    Metrics::new(&build, 5000).expect("the names are well-formed")
+    Metrics::new(&build, &Config::default().metrics).expect("the names are well-formed")
 }
 
 /// A path that `python3` in container `web` opened for reading for the first time, while that was learned.

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::detect::finding::{Class, Severity};
+use crate::config::{Granularity, Metrics as Bounds};
+use crate::detect::finding::Severity;
 use crate::observe::event::CgroupId;
 use crate::workload::container::Container;
 
-use super::State;
 use super::group::{Detail, Group, Labels, SERIES_PER_CONTAINER};
+use super::{Anomaly, State};
 
 /// How long a dead container's series stay: two scrape intervals of a minute.
 const KEEP_QUIET: Duration = Duration::from_secs(2 * 60);
@@ -22,8 +23,9 @@ const OVERFLOW_NAMESPACES: usize = 16;
 /// All series of single containers.
 pub(super) struct Containers {
     limit: usize,
+    pub granularity: Granularity,
     pub groups: BTreeMap<Labels, Group>,
-    /// Stand-ins for containers without own series: empty pod and container.
+    /// Stand-ins for containers without own series: all labels but the namespace are empty.
     pub overflow: BTreeMap<Labels, Group>,
     live: BTreeMap<CgroupId, Live>,
 }
@@ -47,10 +49,11 @@ pub(super) enum Seen {
 }
 
 impl Containers {
-    /// No container yet; at most `limit` series of single containers.
-    pub fn new(limit: usize) -> Self {
+    /// No container yet.
+    pub fn new(bounds: &Bounds) -> Self {
         Self {
-            limit,
+            limit: usize::try_from(bounds.max_series).unwrap_or(usize::MAX),
+            granularity: bounds.granularity,
             groups: BTreeMap::new(),
             overflow: BTreeMap::new(),
             live: BTreeMap::new(),
@@ -59,7 +62,7 @@ impl Containers {
 
     /// `container` exists, or is now better known.
     pub fn seen(&mut self, container: &Container, now: Instant) -> Seen {
-        let labels = Labels::of(container);
+        let labels = self.labels(container);
         let before = self.live.get(&container.cgroup);
         let state = before.map_or(State::Blind, |live| live.state);
         let known = before.is_some();
@@ -74,7 +77,10 @@ impl Containers {
         let admitted = self.groups.contains_key(&labels) || self.make_room();
         if admitted {
             let group = self.groups.entry(labels.clone()).or_default();
-            group.inhabit(container, state);
+            group.inhabit(container.cgroup);
+            if self.granularity == Granularity::Container {
+                group.describe(container, state);
+            }
         } else {
             self.overflow_group(&container.namespace);
         }
@@ -97,32 +103,36 @@ impl Containers {
         }
     }
 
-    /// An anomaly of `container` at `unix_ms`; counted for its namespace when it has no series of its own.
-    pub fn anomaly(
-        &mut self,
-        container: &Container,
-        class: Class,
-        severity: Severity,
-        event_id: &str,
-        unix_ms: i64,
-        now: Instant,
-    ) {
-        let labels = Labels::of(container);
-        let group = match self.groups.get_mut(&labels) {
-            Some(group) => group,
-            None => self.overflow_group(&container.namespace),
-        };
-        group.anomaly(class, severity, event_id, unix_ms, now);
+    /// An anomaly of `container`; counted for its namespace when it has no series of its own.
+    pub fn anomaly(&mut self, container: &Container, anomaly: &Anomaly<'_>, now: Instant) {
+        self.group(container)
+            .anomaly(container.cgroup, anomaly, now);
+    }
+
+    /// `open` are the highest severities of all open incidents, by container.
+    pub fn set_incidents(&mut self, open: &BTreeMap<CgroupId, Severity>) {
+        for group in self.groups.values_mut().chain(self.overflow.values_mut()) {
+            group.set_incidents(open);
+        }
     }
 
     /// `n` more events of `container` were lost; counted for its namespace when it has no series of its own.
     pub fn lost(&mut self, container: &Container, reason: &'static str, n: u64) {
-        let labels = Labels::of(container);
-        let group = match self.groups.get_mut(&labels) {
-            Some(group) => group,
-            None => self.overflow_group(&container.namespace),
-        };
-        group.lose(reason, n);
+        self.group(container).lose(reason, n);
+    }
+
+    fn labels(&self, container: &Container) -> Labels {
+        Labels::of(container, self.granularity)
+    }
+
+    /// Where `container` is counted.
+    fn group(&mut self, container: &Container) -> &mut Group {
+        let labels = self.labels(container);
+        if self.groups.contains_key(&labels) {
+            self.groups.entry(labels).or_default()
+        } else {
+            self.overflow_group(&container.namespace)
+        }
     }
 
     /// Sets the baseline state of `container`.
@@ -135,8 +145,8 @@ impl Containers {
         }
     }
 
-    /// What is exported about the container itself; `None` when it has no series, or a later container has taken its
-    /// labels over.
+    /// What is exported about the container itself; `None` when it has no series of its own, or a later container has
+    /// taken its labels over.
     pub fn detail(&mut self, container: &Container) -> Option<&mut Detail> {
         let labels = self.live.get(&container.cgroup)?.labels.as_ref()?;
         let detail = self.groups.get_mut(labels)?.detail.as_mut()?;
@@ -188,9 +198,9 @@ impl Containers {
     }
 
     fn overflow_group(&mut self, namespace: &str) -> &mut Group {
-        let mut labels = Labels::overflow(namespace);
+        let mut labels = Labels::overflow(namespace, self.granularity);
         if !self.overflow.contains_key(&labels) && self.overflow.len() >= OVERFLOW_NAMESPACES {
-            labels = Labels::overflow("");
+            labels = Labels::overflow("", self.granularity);
         }
         self.overflow.entry(labels).or_default()
     }

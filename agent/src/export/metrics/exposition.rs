@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use prometheus::TextEncoder;
-use prometheus::proto::{LabelPair, MetricFamily, MetricType};
+use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
 
 use super::group::Exemplar;
 use super::names;
@@ -36,35 +36,61 @@ impl Exposition {
     }
 
     fn family(&self, out: &mut String, family: &MetricFamily) {
-        let is_counter = family.get_field_type() == MetricType::COUNTER;
-        let (name, kind) = if is_counter {
-            let name = family.name().strip_suffix("_total");
-            (name.unwrap_or(family.name()), "counter")
-        } else {
-            (family.name(), "gauge")
+        let (name, kind) = match family.get_field_type() {
+            MetricType::COUNTER => {
+                let name = family.name().strip_suffix("_total");
+                (name.unwrap_or(family.name()), "counter")
+            }
+            MetricType::HISTOGRAM => (family.name(), "histogram"),
+            _ => (family.name(), "gauge"),
         };
         // Writing to a string cannot fail.
         let _ = writeln!(out, "# TYPE {name} {kind}");
         let _ = writeln!(out, "# HELP {name} {}", escape(family.help()));
         for metric in family.get_metric() {
-            let labels = label_text(metric.get_label());
-            if is_counter {
-                let value = number(metric.get_counter().get_value());
-                let _ = write!(out, "{name}_total{labels} {value}");
-                if family.name() == names::ANOMALIES.name
-                    && let Some(exemplar) = self.exemplars.get(&labels)
-                {
-                    let seconds = exemplar.unix_ms as f64 / 1000.0;
-                    let id = escape(&exemplar.event_id);
-                    let _ = write!(out, " # {{event_id=\"{id}\"}} 1 {seconds}");
+            match family.get_field_type() {
+                MetricType::COUNTER => self.counter(out, family, name, metric),
+                MetricType::HISTOGRAM => histogram(out, name, metric),
+                _ => {
+                    let labels = label_text(metric.get_label());
+                    let value = number(metric.get_gauge().get_value());
+                    let _ = writeln!(out, "{name}{labels} {value}");
                 }
-                out.push('\n');
-            } else {
-                let value = number(metric.get_gauge().get_value());
-                let _ = writeln!(out, "{name}{labels} {value}");
             }
         }
     }
+
+    fn counter(&self, out: &mut String, family: &MetricFamily, name: &str, metric: &Metric) {
+        let labels = label_text(metric.get_label());
+        let value = number(metric.get_counter().get_value());
+        let _ = write!(out, "{name}_total{labels} {value}");
+        if family.name() == names::ANOMALIES.name
+            && let Some(exemplar) = self.exemplars.get(&labels)
+        {
+            let seconds = exemplar.unix_ms as f64 / 1000.0;
+            let id = escape(&exemplar.event_id);
+            let _ = write!(out, " # {{event_id=\"{id}\"}} 1 {seconds}");
+        }
+        out.push('\n');
+    }
+}
+
+/// A histogram without labels, as all of ours are.
+fn histogram(out: &mut String, name: &str, metric: &Metric) {
+    let histogram = metric.get_histogram();
+    for bucket in histogram.get_bucket() {
+        let (bound, count) = (bucket.upper_bound(), bucket.cumulative_count());
+        let _ = writeln!(out, "{name}_bucket{{le=\"{}\"}} {count}", bound_text(bound));
+    }
+    let count = histogram.get_sample_count();
+    let _ = writeln!(out, "{name}_bucket{{le=\"+Inf\"}} {count}");
+    let _ = writeln!(out, "{name}_sum {}", number(histogram.get_sample_sum()));
+    let _ = writeln!(out, "{name}_count {count}");
+}
+
+/// OpenMetrics wants bounds in the form of floating point numbers: `1.0`.
+fn bound_text(bound: f64) -> String {
+    format!("{bound:?}")
 }
 
 /// Labels in braces; empty without labels.

@@ -15,22 +15,47 @@ pub(super) enum Kind {
 pub(super) struct Builder {
     family: &'static Family,
     kind: Kind,
+    /// Names of the labels before the family's own.
+    owner: &'static [&'static str],
     samples: Vec<Metric>,
 }
 
 impl Builder {
-    pub fn new(family: &'static Family, kind: Kind) -> Self {
+    pub fn new(family: &'static Family, kind: Kind, owner: &'static [&'static str]) -> Self {
         Self {
             family,
             kind,
+            owner,
             samples: Vec::new(),
         }
     }
 
-    /// Adds a sample; `values` are the label values in the family's order.
-    pub fn add(&mut self, values: &[&str], value: f64) {
-        self.samples
-            .push(sample(labels(self.family, values), self.kind, value));
+    /// Adds a sample; `owner` are the values of the labels before the family's own, `values` of the latter.
+    pub fn add(&mut self, owner: &[String], values: &[&str], value: f64) {
+        let labels = self.labels(owner, values);
+        self.samples.push(sample(labels, self.kind, value));
+    }
+
+    /// The labels of a sample.
+    pub fn labels(&self, owner: &[String], values: &[&str]) -> Vec<LabelPair> {
+        debug_assert_eq!(owner.len(), self.owner.len(), "{}", self.family.name);
+        debug_assert_eq!(
+            values.len(),
+            self.family.labels.len(),
+            "{}",
+            self.family.name
+        );
+        let own = self.family.labels.iter().zip(values.iter().copied());
+        let before = self.owner.iter().zip(owner.iter().map(String::as_str));
+        before
+            .chain(own)
+            .map(|(name, value)| {
+                let mut pair = LabelPair::default();
+                pair.set_name((*name).to_owned());
+                pair.set_value(value.to_owned());
+                pair
+            })
+            .collect()
     }
 
     /// Number of samples added.
@@ -47,20 +72,6 @@ impl Builder {
 /// A family of one sample without labels.
 pub(super) fn single(family: &Family, kind: Kind, value: f64) -> MetricFamily {
     assemble(family, kind, vec![sample(Vec::new(), kind, value)])
-}
-
-/// The labels of a sample of `family`; `values` are in the family's order.
-pub(super) fn labels(family: &Family, values: &[&str]) -> Vec<LabelPair> {
-    debug_assert_eq!(values.len(), family.labels.len(), "{}", family.name);
-    let pairs = family.labels.iter().zip(values);
-    pairs
-        .map(|(name, value)| {
-            let mut pair = LabelPair::default();
-            pair.set_name((*name).to_owned());
-            pair.set_value((*value).to_owned());
-            pair
-        })
-        .collect()
 }
 
 fn sample(labels: Vec<LabelPair>, kind: Kind, value: f64) -> Metric {

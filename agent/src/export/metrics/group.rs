@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use picket_ebpf::lost;
 
+use crate::config::Granularity;
 use crate::detect::finding::{Class, Severity};
 use crate::observe::event::CgroupId;
 use crate::workload::container::Container;
 
-use super::State;
+use super::{Anomaly, State};
 
 /// Room for scores: models a container.
 const MODELS: usize = 4;
@@ -20,9 +21,11 @@ pub(super) const LOST_TO_QUOTA: &str = "quota";
 /// Reasons of loss that can be counted for a container: those of the probe, and the agent's queue.
 const LOSSES: usize = lost::COUNT as usize + 1;
 
-/// Series that one container may come to have: counters, last anomalies, states, scores with thresholds, losses, and
-/// info, first seen and samples.
+/// Series that one container may come to have: counters, last anomalies with their words, open incidents, states, scores
+/// with thresholds, losses, and info, first seen and samples.
 pub(super) const SERIES_PER_CONTAINER: usize = Class::ALL.len() * Severity::ALL.len()
+    + Severity::ALL.len()
+    + Class::ALL.len()
     + Severity::ALL.len()
     + State::ALL.len()
     + 2 * MODELS
@@ -35,30 +38,41 @@ pub(super) const SERIES_PER_CONTAINER: usize = Class::ALL.len() * Severity::ALL.
 /// often than this alerts on `picket_last_anomaly_timestamp_seconds`.
 const HOLD: Duration = Duration::from_secs(30);
 
-/// What identifies the series of a container.
+/// So long after an anomaly, in milliseconds, the alert rules may still ask for its words.
+const FRESH_MS: i64 = 3_600_000;
+
+/// Longest reason that a series carries, in characters: a label is kept by Prometheus for as long as its samples are.
+const REASON_LENGTH: usize = 120;
+
+/// What identifies the series of a container: the values of [`super::names::container`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Labels {
-    pub namespace: String,
-    pub pod: String,
-    pub container: String,
-}
+pub(super) struct Labels(pub Vec<String>);
 
 impl Labels {
-    pub fn of(container: &Container) -> Self {
-        Self {
-            namespace: container.namespace.clone(),
-            pod: container.pod.clone(),
-            container: container.name.clone(),
-        }
+    pub fn of(container: &Container, granularity: Granularity) -> Self {
+        let Container {
+            namespace,
+            pod,
+            name,
+            workload,
+            ..
+        } = container;
+        let values: &[&String] = match granularity {
+            Granularity::Container => &[namespace, pod, name],
+            Granularity::Pod => &[namespace, pod],
+            Granularity::Workload => &[namespace, workload],
+            Granularity::Node => &[],
+        };
+        Self(values.iter().map(|value| (*value).clone()).collect())
     }
 
     /// Labels of the containers of `namespace` that have no series of their own.
-    pub fn overflow(namespace: &str) -> Self {
-        Self {
-            namespace: namespace.to_owned(),
-            pod: String::new(),
-            container: String::new(),
+    pub fn overflow(namespace: &str, granularity: Granularity) -> Self {
+        let mut values = vec![String::new(); super::names::container(granularity).len()];
+        if let Some(first) = values.first_mut() {
+            namespace.clone_into(first);
         }
+        Self(values)
     }
 }
 
@@ -68,11 +82,17 @@ pub(super) struct Group {
     pub counts: BTreeMap<(Class, Severity), Count>,
     /// Unix milliseconds of the last anomaly.
     pub last_anomaly: BTreeMap<Severity, i64>,
+    /// The last anomaly of each class.
+    pub reasons: BTreeMap<Class, Told>,
+    /// Highest severities of the open incidents.
+    pub open_incidents: BTreeSet<Severity>,
     /// Events lost, by reason.
     pub lost: BTreeMap<&'static str, u64>,
     /// The latest container with these labels; `None` for stand-ins of many containers.
     pub detail: Option<Detail>,
     inhabitants: BTreeSet<CgroupId>,
+    /// Containers with anomalies, whose incidents may be open.
+    suspects: BTreeSet<CgroupId>,
     gone_at: Option<Instant>,
     shown: bool,
     held_since: Option<Instant>,
@@ -92,6 +112,14 @@ pub(super) struct Count {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Exemplar {
     pub event_id: String,
+    pub unix_ms: i64,
+}
+
+/// An anomaly in words.
+pub(super) struct Told {
+    pub severity: Severity,
+    pub event_id: String,
+    pub reason: String,
     pub unix_ms: i64,
 }
 
@@ -133,9 +161,12 @@ impl Default for Group {
         Self {
             counts: combinations.map(|key| (key, Count::default())).collect(),
             last_anomaly: BTreeMap::new(),
+            reasons: BTreeMap::new(),
+            open_incidents: BTreeSet::new(),
             lost: BTreeMap::from([(LOST_TO_QUOTA, 0)]),
             detail: None,
             inhabitants: BTreeSet::new(),
+            suspects: BTreeSet::new(),
             gone_at: None,
             shown: false,
             held_since: None,
@@ -144,10 +175,14 @@ impl Default for Group {
 }
 
 impl Group {
-    /// `container` now has these labels.
-    pub fn inhabit(&mut self, container: &Container, state: State) {
-        self.inhabitants.insert(container.cgroup);
+    /// The container in `cgroup` now has these labels.
+    pub fn inhabit(&mut self, cgroup: CgroupId) {
+        self.inhabitants.insert(cgroup);
         self.gone_at = None;
+    }
+
+    /// These labels are those of `container` alone.
+    pub fn describe(&mut self, container: &Container, state: State) {
         match &mut self.detail {
             Some(detail) if detail.container.cgroup == container.cgroup => {
                 detail.container = container.clone();
@@ -171,14 +206,14 @@ impl Group {
         }
     }
 
-    pub fn anomaly(
-        &mut self,
-        class: Class,
-        severity: Severity,
-        event_id: &str,
-        unix_ms: i64,
-        now: Instant,
-    ) {
+    pub fn anomaly(&mut self, cgroup: CgroupId, anomaly: &Anomaly<'_>, now: Instant) {
+        let Anomaly {
+            class,
+            severity,
+            event_id,
+            unix_ms,
+            ..
+        } = *anomaly;
         let exemplar = Some(Exemplar {
             event_id: event_id.to_owned(),
             unix_ms,
@@ -194,6 +229,32 @@ impl Group {
         }
         let last = self.last_anomaly.entry(severity).or_insert(unix_ms);
         *last = unix_ms.max(*last);
+        self.tell(anomaly);
+        self.suspects.insert(cgroup);
+    }
+
+    /// Keeps the words of the anomaly, unless those of a worse one of its class are still fresh.
+    fn tell(&mut self, anomaly: &Anomaly<'_>) {
+        let worse = |told: &Told| {
+            told.severity > anomaly.severity && anomaly.unix_ms - told.unix_ms < FRESH_MS
+        };
+        if self.reasons.get(&anomaly.class).is_some_and(worse) {
+            return;
+        }
+        let told = Told {
+            severity: anomaly.severity,
+            event_id: anomaly.event_id.to_owned(),
+            reason: anomaly.title.chars().take(REASON_LENGTH).collect(),
+            unix_ms: anomaly.unix_ms,
+        };
+        self.reasons.insert(anomaly.class, told);
+    }
+
+    /// `open` are the highest severities of all open incidents, by container.
+    pub fn set_incidents(&mut self, open: &BTreeMap<CgroupId, Severity>) {
+        self.suspects.retain(|cgroup| open.contains_key(cgroup));
+        let severities = self.suspects.iter().filter_map(|cgroup| open.get(cgroup));
+        self.open_incidents = severities.copied().collect();
     }
 
     /// `n` more events were lost.

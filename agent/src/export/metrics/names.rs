@@ -1,9 +1,12 @@
 //! Every metric's name, help text and labels, and label values that exist from the start.
 
+use crate::config::Granularity;
+
 /// A metric family.
 pub(super) struct Family {
     pub name: &'static str,
     pub help: &'static str,
+    /// Labels; for a family of containers those beside the ones that name the container.
     pub labels: &'static [&'static str],
 }
 
@@ -11,37 +14,51 @@ const fn family(name: &'static str, help: &'static str, labels: &'static [&'stat
     Family { name, help, labels }
 }
 
-/// Labels of a container's series: the names that kube-state-metrics and cAdvisor use.
-const CONTAINER: &[&str] = &["namespace", "pod", "container"];
+/// The labels that name a container, by what a series stands for: the names that kube-state-metrics and cAdvisor use.
+pub(super) const fn container(granularity: Granularity) -> &'static [&'static str] {
+    match granularity {
+        Granularity::Container => &["namespace", "pod", "container"],
+        Granularity::Pod => &["namespace", "pod"],
+        Granularity::Workload => &["namespace", "workload"],
+        Granularity::Node => &[],
+    }
+}
 
 // One container.
 pub(super) const ANOMALIES: Family = family(
     "picket_anomalies_total",
     "Anomalies reported. Containers beyond the series limit count under an empty pod and container.",
-    &["namespace", "pod", "container", "class", "severity"],
+    &["class", "severity"],
 );
 pub(super) const LAST_ANOMALY: Family = family(
     "picket_last_anomaly_timestamp_seconds",
     "Unix time of the container's last reported anomaly.",
-    &["namespace", "pod", "container", "severity"],
+    &["severity"],
+);
+pub(super) const LAST_ANOMALY_INFO: Family = family(
+    "picket_last_anomaly_info",
+    "The container's last anomaly of a class, in words, as of the time of the scrape; always 1.",
+    &["class", "severity", "event_id", "reason"],
+);
+pub(super) const INCIDENT_OPEN: Family = family(
+    "picket_incident_open",
+    "Whether the container has an open incident of this highest severity.",
+    &["severity"],
 );
 pub(super) const SCORE: Family = family(
     "picket_anomaly_score",
     "Last score of a model for the container, in nats.",
-    &["namespace", "pod", "container", "model"],
+    &["model"],
 );
 pub(super) const THRESHOLD: Family = family(
     "picket_anomaly_threshold",
     "Score from which the model reports an anomaly, in nats.",
-    &["namespace", "pod", "container", "model"],
+    &["model"],
 );
 pub(super) const CONTAINER_INFO: Family = family(
     "picket_container_info",
     "Identity of a watched container; always 1.",
     &[
-        "namespace",
-        "pod",
-        "container",
         "uid",
         "container_id",
         "image",
@@ -54,24 +71,24 @@ pub(super) const CONTAINER_INFO: Family = family(
 pub(super) const FIRST_SEEN: Family = family(
     "picket_container_first_seen_timestamp_seconds",
     "Unix time at which the container was discovered.",
-    CONTAINER,
+    &[],
 );
 pub(super) const BASELINE_STATE: Family = family(
     "picket_baseline_state",
     "State of the container's baseline: 1 for the present state, 0 for the others.",
-    &["namespace", "pod", "container", "state"],
+    &["state"],
 );
 pub(super) const BASELINE_SAMPLES: Family = family(
     "picket_baseline_samples",
     "Windows that the container's baseline was learned from.",
-    CONTAINER,
+    &[],
 );
 
 pub(super) const CONTAINER_EVENTS_LOST: Family = family(
     "picket_container_events_lost_total",
     "Events or counts of a container that were lost, or reached the agent incomplete. Only the reason quota, which a \
      container brings about itself, exists at 0.",
-    &["namespace", "pod", "container", "reason"],
+    &["reason"],
 );
 
 // The whole node.
@@ -105,6 +122,26 @@ pub(super) const EVENTS_UNATTRIBUTED: Family = family(
     "Events that belong to no known container.",
     &[],
 );
+pub(super) const EVENT_DELAY: Family = family(
+    "picket_event_delay_seconds",
+    "Time from an event in the kernel to its handling.",
+    &[],
+);
+pub(super) const SCORING_DURATION: Family = family(
+    "picket_scoring_duration_seconds",
+    "Time that a pass over the counters of all containers takes.",
+    &[],
+);
+pub(super) const MAP_ENTRIES: Family = family(
+    "picket_map_entries",
+    "Entries in use of a table of the probe.",
+    &["map"],
+);
+pub(super) const MAP_CAPACITY: Family = family(
+    "picket_map_capacity",
+    "Entries that a table of the probe has room for.",
+    &["map"],
+);
 pub(super) const PROBE_ATTACHED: Family = family(
     "picket_probe_attached",
     "Whether a hook of the probe is attached.",
@@ -135,6 +172,11 @@ pub(super) const EXPORT_ERRORS: Family = family(
     "Findings that a sink could not take.",
     &["sink"],
 );
+pub(super) const EXPORT_QUEUE: Family = family(
+    "picket_export_queue_length",
+    "Findings that wait for a sink.",
+    &["sink"],
+);
 pub(super) const FILES_SET_ASIDE: Family = family(
     "picket_baseline_files_set_aside_total",
     "Baseline files that were damaged or written by a newer version, and renamed.",
@@ -161,7 +203,18 @@ pub(super) const BUILD_INFO: Family = family(
     &["version", "revision", "rustc", "target"],
 );
 
+pub(super) const CONFIG_INFO: Family = family(
+    "picket_config_info",
+    "Digest of the effective configuration; always 1.",
+    &["sha256"],
+);
+
 // The exporter itself.
+pub(super) const COLLECTOR_DURATION: Family = family(
+    "picket_collector_duration_seconds",
+    "Time that a part of this scrape took to collect.",
+    &["collector"],
+);
 pub(super) const SERIES: Family = family(
     "picket_series",
     "Series of single containers now exported.",
@@ -240,6 +293,15 @@ pub(super) const EVENT_KINDS: [&str; 22] = [
 
 /// Losses in the agent that exist at 0 from the start, beside those that the probe names.
 pub(super) const AGENT_LOSSES: [&str; 3] = ["queue", "decode", "recursion"];
+
+/// Bounds of the histogram of delays, in seconds. The rings are looked at every 40 ms.
+pub(super) const DELAYS: [f64; 8] = [0.005, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
+
+/// Bounds of the histogram of scoring, in seconds.
+pub(super) const SCORINGS: [f64; 8] = [0.001, 0.005, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+/// The table of watched containers.
+pub(super) const WATCHED: &str = "watched";
 
 /// Sinks of findings that exist at 0 from the start.
 pub(super) const SINKS: [&str; 1] = ["log"];

@@ -3,7 +3,8 @@
 use picket_ebpf::lost;
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry,
 };
 
 use crate::detect::budget::Reason;
@@ -20,6 +21,10 @@ pub(super) struct Node {
     pub events: IntCounterVec,
     pub events_lost: IntCounterVec,
     pub events_unattributed: IntCounter,
+    pub event_delay: Histogram,
+    pub scoring_duration: Histogram,
+    pub map_entries: IntGaugeVec,
+    pub map_capacity: IntGaugeVec,
     pub probe_attached: IntGaugeVec,
     pub last_scored: Gauge,
     pub restart_gap: Gauge,
@@ -27,9 +32,11 @@ pub(super) struct Node {
     pub metadata_failures: IntCounterVec,
     pub export_events: IntCounterVec,
     pub export_errors: IntCounterVec,
+    pub export_queue: IntGaugeVec,
     pub files_set_aside: IntCounter,
     pub save_errors: IntCounter,
     pub degraded: IntGaugeVec,
+    pub config_info: IntGaugeVec,
     pub series_limit: IntGauge,
     pub series_dropped: IntCounterVec,
 }
@@ -42,6 +49,10 @@ impl Node {
         let counter = |family: &Family| register(registry, IntCounter::with_opts(opts(family))?);
         let gauges =
             |family: &Family| register(registry, IntGaugeVec::new(opts(family), family.labels)?);
+        let histogram = |family: &Family, bounds: &[f64]| {
+            let opts = HistogramOpts::new(family.name, family.help).buckets(bounds.to_vec());
+            register(registry, Histogram::with_opts(opts)?)
+        };
 
         let node = Self {
             anomalies: counters(&names::NODE_ANOMALIES)?,
@@ -49,6 +60,10 @@ impl Node {
             events: counters(&names::EVENTS)?,
             events_lost: counters(&names::EVENTS_LOST)?,
             events_unattributed: counter(&names::EVENTS_UNATTRIBUTED)?,
+            event_delay: histogram(&names::EVENT_DELAY, &names::DELAYS)?,
+            scoring_duration: histogram(&names::SCORING_DURATION, &names::SCORINGS)?,
+            map_entries: gauges(&names::MAP_ENTRIES)?,
+            map_capacity: gauges(&names::MAP_CAPACITY)?,
             probe_attached: gauges(&names::PROBE_ATTACHED)?,
             last_scored: register(registry, Gauge::with_opts(opts(&names::LAST_SCORED))?)?,
             restart_gap: register(registry, Gauge::with_opts(opts(&names::RESTART_GAP))?)?,
@@ -56,9 +71,11 @@ impl Node {
             metadata_failures: counters(&names::METADATA_FAILURES)?,
             export_events: counters(&names::EXPORT_EVENTS)?,
             export_errors: counters(&names::EXPORT_ERRORS)?,
+            export_queue: gauges(&names::EXPORT_QUEUE)?,
             files_set_aside: counter(&names::FILES_SET_ASIDE)?,
             save_errors: counter(&names::SAVE_ERRORS)?,
             degraded: gauges(&names::DEGRADED)?,
+            config_info: gauges(&names::CONFIG_INFO)?,
             series_limit: register(registry, IntGauge::with_opts(opts(&names::SERIES_LIMIT))?)?,
             series_dropped: counters(&names::SERIES_DROPPED)?,
         };
@@ -83,8 +100,15 @@ impl Node {
                 vec.with_label_values(&[*value]);
             }
         }
-        for what in names::DEGRADABLE {
-            node.degraded.with_label_values(&[what]);
+        for (vec, values) in [
+            (&node.degraded, &names::DEGRADABLE[..]),
+            (&node.export_queue, &names::SINKS),
+            (&node.map_entries, &[names::WATCHED]),
+            (&node.map_capacity, &[names::WATCHED]),
+        ] {
+            for value in values {
+                vec.with_label_values(&[*value]);
+            }
         }
         let build_info = GaugeVec::new(opts(&names::BUILD_INFO), names::BUILD_INFO.labels)?;
         build_info

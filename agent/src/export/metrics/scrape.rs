@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use prometheus::proto::MetricFamily;
 
+use crate::config::Granularity;
+use crate::detect::finding::Severity;
+
 use super::State;
 use super::containers::Containers;
 use super::exposition::label_text;
-use super::families::{Builder, Kind, labels, single};
-use super::group::{Detail, Exemplar, Group, Labels};
+use super::families::{Builder, Kind, single};
+use super::group::{Detail, Exemplar, Group, Labels, Told};
 use super::names;
 
 /// What the containers contribute to a scrape.
@@ -19,7 +22,7 @@ pub(super) struct ContainerFamilies {
 
 /// Shows all containers and then counts their series as shown; `containers` should have settled before.
 pub(super) fn scrape(containers: &mut Containers) -> ContainerFamilies {
-    let mut builders = Builders::new();
+    let mut builders = Builders::new(containers.granularity);
     for (labels, group) in &containers.groups {
         builders.group(labels, group);
     }
@@ -29,23 +32,30 @@ pub(super) fn scrape(containers: &mut Containers) -> ContainerFamilies {
     }
     let Builders {
         anomalies,
+        gauges,
+        lost,
+        exemplars,
+    } = builders;
+    let Gauges {
         last_anomaly,
+        reasons,
+        incidents,
         score,
         threshold,
         info,
         first_seen,
         state,
         samples,
-        lost,
-        exemplars,
-    } = builders;
-    let mut by_state = Builder::new(&names::CONTAINERS, Kind::Gauge);
+    } = gauges;
+    let mut by_state = Builder::new(&names::CONTAINERS, Kind::Gauge, &[]);
     for state in State::ALL {
-        by_state.add(&[state.name()], containers.count(state) as f64);
+        by_state.add(&[], &[state.name()], containers.count(state) as f64);
     }
     let builders = [
         anomalies,
         last_anomaly,
+        reasons,
+        incidents,
         score,
         threshold,
         info,
@@ -66,83 +76,115 @@ pub(super) fn scrape(containers: &mut Containers) -> ContainerFamilies {
 
 struct Builders {
     anomalies: Builder,
+    gauges: Gauges,
+    lost: Builder,
+    exemplars: BTreeMap<String, Exemplar>,
+}
+
+struct Gauges {
     last_anomaly: Builder,
+    reasons: Builder,
+    incidents: Builder,
     score: Builder,
     threshold: Builder,
     info: Builder,
     first_seen: Builder,
     state: Builder,
     samples: Builder,
-    lost: Builder,
-    exemplars: BTreeMap<String, Exemplar>,
 }
 
 impl Builders {
-    fn new() -> Self {
+    fn new(granularity: Granularity) -> Self {
+        let owner = names::container(granularity);
+        let counter = |family| Builder::new(family, Kind::Counter, owner);
+        let gauge = |family| Builder::new(family, Kind::Gauge, owner);
         Self {
-            anomalies: Builder::new(&names::ANOMALIES, Kind::Counter),
-            last_anomaly: Builder::new(&names::LAST_ANOMALY, Kind::Gauge),
-            score: Builder::new(&names::SCORE, Kind::Gauge),
-            threshold: Builder::new(&names::THRESHOLD, Kind::Gauge),
-            info: Builder::new(&names::CONTAINER_INFO, Kind::Gauge),
-            first_seen: Builder::new(&names::FIRST_SEEN, Kind::Gauge),
-            state: Builder::new(&names::BASELINE_STATE, Kind::Gauge),
-            samples: Builder::new(&names::BASELINE_SAMPLES, Kind::Gauge),
-            lost: Builder::new(&names::CONTAINER_EVENTS_LOST, Kind::Counter),
+            anomalies: counter(&names::ANOMALIES),
+            gauges: Gauges {
+                last_anomaly: gauge(&names::LAST_ANOMALY),
+                reasons: gauge(&names::LAST_ANOMALY_INFO),
+                incidents: gauge(&names::INCIDENT_OPEN),
+                score: gauge(&names::SCORE),
+                threshold: gauge(&names::THRESHOLD),
+                info: gauge(&names::CONTAINER_INFO),
+                first_seen: gauge(&names::FIRST_SEEN),
+                state: gauge(&names::BASELINE_STATE),
+                samples: gauge(&names::BASELINE_SAMPLES),
+            },
+            lost: counter(&names::CONTAINER_EVENTS_LOST),
             exemplars: BTreeMap::new(),
         }
     }
 
     fn len(&self) -> usize {
+        self.anomalies.len() + self.gauges.len() + self.lost.len()
+    }
+
+    fn group(&mut self, Labels(owner): &Labels, group: &Group) {
+        for ((class, severity), count) in &group.counts {
+            let values = [class.name(), severity.name()];
+            self.anomalies.add(owner, &values, count.value as f64);
+            if let Some(exemplar) = &count.exemplar {
+                let text = label_text(&self.anomalies.labels(owner, &values));
+                self.exemplars.insert(text, exemplar.clone());
+            }
+        }
+        for (reason, count) in &group.lost {
+            self.lost.add(owner, &[reason], *count as f64);
+        }
+        self.gauges.group(owner, group);
+    }
+}
+
+impl Gauges {
+    fn len(&self) -> usize {
         let builders = [
-            &self.anomalies,
             &self.last_anomaly,
+            &self.reasons,
+            &self.incidents,
             &self.score,
             &self.threshold,
             &self.info,
             &self.first_seen,
             &self.state,
             &self.samples,
-            &self.lost,
         ];
         builders.into_iter().map(Builder::len).sum()
     }
 
-    fn group(&mut self, labels: &Labels, group: &Group) {
-        let Labels {
-            namespace,
-            pod,
-            container,
-        } = labels;
-        for ((class, severity), count) in &group.counts {
-            let values = [namespace, pod, container, class.name(), severity.name()];
-            self.anomalies.add(&values, count.value as f64);
-            if let Some(exemplar) = &count.exemplar {
-                let text = label_text(&self::labels(&names::ANOMALIES, &values));
-                self.exemplars.insert(text, exemplar.clone());
-            }
-        }
+    fn group(&mut self, owner: &[String], group: &Group) {
         for (severity, unix_ms) in &group.last_anomaly {
-            let values = [namespace, pod, container, severity.name()];
-            self.last_anomaly.add(&values, seconds(*unix_ms));
+            self.last_anomaly
+                .add(owner, &[severity.name()], seconds(*unix_ms));
         }
-        for (reason, count) in &group.lost {
-            self.lost
-                .add(&[namespace, pod, container, reason], *count as f64);
+        for (class, told) in &group.reasons {
+            let Told {
+                severity,
+                event_id,
+                reason,
+                ..
+            } = told;
+            self.reasons.add(
+                owner,
+                &[class.name(), severity.name(), event_id, reason],
+                1.0,
+            );
+        }
+        for severity in Severity::ALL {
+            let open = group.open_incidents.contains(&severity);
+            self.incidents
+                .add(owner, &[severity.name()], f64::from(u8::from(open)));
         }
         if let Some(detail) = &group.detail {
-            self.detail([namespace, pod, container], detail);
+            self.detail(owner, detail);
         }
     }
 
-    fn detail(&mut self, id: [&str; 3], detail: &Detail) {
-        let [namespace, pod, name] = id;
+    fn detail(&mut self, owner: &[String], detail: &Detail) {
         let container = &detail.container;
         self.info.add(
+            owner,
             &[
-                namespace,
-                pod,
-                name,
                 &container.pod_uid,
                 &container.id,
                 &container.image,
@@ -153,17 +195,16 @@ impl Builders {
             ],
             1.0,
         );
-        self.first_seen.add(&id, seconds(container.discovered_ms));
+        self.first_seen
+            .add(owner, &[], seconds(container.discovered_ms));
         for state in State::ALL {
             let present = f64::from(u8::from(state == detail.state));
-            self.state
-                .add(&[namespace, pod, name, state.name()], present);
+            self.state.add(owner, &[state.name()], present);
         }
-        self.samples.add(&id, detail.samples as f64);
+        self.samples.add(owner, &[], detail.samples as f64);
         for (model, verdict) in detail.scores() {
-            let values = [namespace, pod, name, model];
-            self.score.add(&values, verdict.score);
-            self.threshold.add(&values, verdict.threshold);
+            self.score.add(owner, &[model], verdict.score);
+            self.threshold.add(owner, &[model], verdict.threshold);
         }
     }
 }

@@ -10,19 +10,28 @@ use std::time::Duration;
 use picket_ebpf::lost;
 
 use super::*;
+use crate::config::Granularity;
 use crate::export::sample::container;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn metrics(max_series: usize) -> Metrics {
+    by(Granularity::Container, max_series)
+}
+
+fn by(granularity: Granularity, max_series: usize) -> Metrics {
     let build = BuildInfo {
         version: "0.1.0",
         revision: "abc",
         rustc: "1.95.0",
         target: "x86_64-unknown-linux-gnu",
     };
-    Metrics::new(&build, max_series).unwrap()
+    let bounds = Bounds {
+        max_series: max_series as u64,
+        granularity,
+    };
+    Metrics::new(&build, &bounds).unwrap()
 }
 
 /// The value of the one series that starts with `series`; `None` when there is none.
@@ -44,15 +53,14 @@ fn file_high(name: &str) -> String {
 }
 
 fn raise(metrics: &Metrics, container: &Container, now: Instant) {
-    let id = "01JD3T7Q3Q0V8K2M5N6P7R8S9T";
-    metrics.anomaly(
-        container,
-        Class::File,
-        Severity::High,
-        id,
-        1_700_000_001_500,
-        now,
-    );
+    let anomaly = Anomaly {
+        class: Class::File,
+        severity: Severity::High,
+        event_id: "01JD3T7Q3Q0V8K2M5N6P7R8S9T",
+        title: "python3 wrote /etc/ld.so.preload",
+        unix_ms: 1_700_000_001_500,
+    };
+    metrics.anomaly(container, &anomaly, now);
 }
 
 #[test]
@@ -147,10 +155,10 @@ fn a_dead_containers_series_disappear_together() {
         let label = format!("container=\"{name}\"");
         text.lines().filter(|line| line.contains(&label)).count()
     };
-    let all_quiet = 40 + 4 + 3 + 2 + 1;
+    let all_quiet = 40 + 4 + 4 + 3 + 2 + 1;
     assert_eq!(shown(2 * MINUTE - SECOND, "quiet"), all_quiet);
     assert_eq!(shown(2 * MINUTE, "quiet"), 0);
-    assert_eq!(shown(10 * MINUTE - SECOND, "noisy"), all_quiet + 1);
+    assert_eq!(shown(10 * MINUTE - SECOND, "noisy"), all_quiet + 2);
     assert_eq!(shown(10 * MINUTE, "noisy"), 0);
     let text = metrics.text(now + 10 * MINUTE).unwrap();
     let node = "picket_node_anomalies_total{class=\"file\",severity=\"high\"}";
@@ -385,4 +393,188 @@ fn losses_are_counted_by_container_and_reason() {
     assert_eq!(of("web", "quota"), Some(3.0));
     assert_eq!(of("web", "ring_full"), Some(1.0));
     assert_eq!(of("job", "quota"), Some(0.0));
+}
+
+#[test]
+fn the_last_anomaly_of_a_class_is_told_in_words() {
+    let (metrics, now) = (metrics(5000), Instant::now());
+    let web = container(1, "web");
+    metrics.container_seen(&web, now);
+    assert!(
+        !metrics
+            .text(now)
+            .unwrap()
+            .contains("picket_last_anomaly_info")
+    );
+    raise(&metrics, &web, now);
+    let words = |text: &str| {
+        let lines = text.lines();
+        let lines = lines.filter(|line| line.starts_with("picket_last_anomaly_info{"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let [line] = words(&metrics.text(now).unwrap()).try_into().unwrap();
+    assert_eq!(
+        line,
+        "picket_last_anomaly_info{namespace=\"docker\",pod=\"web\",container=\"web\",class=\"file\",severity=\"high\",\
+         event_id=\"01JD3T7Q3Q0V8K2M5N6P7R8S9T\",reason=\"python3 wrote /etc/ld.so.preload\"} 1"
+    );
+    let long = "ä".repeat(5000);
+    let mut next = Anomaly {
+        class: Class::File,
+        severity: Severity::Low,
+        event_id: "01JD3T7Q3Q0V8K2M5N6P7R8S9V",
+        title: &long,
+        unix_ms: 1_700_000_002_000,
+    };
+    metrics.anomaly(&web, &next, now);
+    let [line] = words(&metrics.text(now).unwrap()).try_into().unwrap();
+    assert!(
+        line.contains("severity=\"high\""),
+        "a lesser one does not hide what an alert is about"
+    );
+    next.unix_ms += 3_600_000;
+    metrics.anomaly(&web, &next, now);
+    let [line] = words(&metrics.text(now).unwrap()).try_into().unwrap();
+    assert!(line.contains("severity=\"low\"") && line.chars().count() < 400);
+}
+
+#[test]
+fn open_incidents_are_told_by_their_severity() {
+    let (metrics, now) = (metrics(5000), Instant::now());
+    let (web, job) = (container(1, "web"), container(2, "job"));
+    metrics.container_seen(&web, now);
+    metrics.container_seen(&job, now);
+    let open = |name: &str, severity: Severity| {
+        let text = metrics.text(now).unwrap();
+        let series = format!(
+            "picket_incident_open{{namespace=\"docker\",pod=\"{name}\",container=\"{name}\",severity=\"{}\"}}",
+            severity.name()
+        );
+        value(&text, &series)
+    };
+    assert_eq!(open("web", Severity::High), Some(0.0));
+    raise(&metrics, &web, now);
+    let cgroup = web.cgroup;
+    metrics.incidents([(cgroup, Severity::High), (cgroup, Severity::Low)].into_iter());
+    assert_eq!(open("web", Severity::High), Some(1.0));
+    assert_eq!(open("web", Severity::Low), Some(0.0));
+    assert_eq!(open("job", Severity::High), Some(0.0));
+    metrics.incidents(std::iter::empty());
+    assert_eq!(open("web", Severity::High), Some(0.0));
+}
+
+#[test]
+fn an_incident_outlives_its_container_for_as_long_as_the_series_do() {
+    let (metrics, now) = (metrics(5000), Instant::now());
+    let web = container(1, "web");
+    metrics.container_seen(&web, now);
+    raise(&metrics, &web, now);
+    metrics.container_gone(&web, now);
+    metrics.incidents([(web.cgroup, Severity::High)].into_iter());
+    let text = metrics.text(now).unwrap();
+    let series = "picket_incident_open{namespace=\"docker\",pod=\"web\",container=\"web\",severity=\"high\"}";
+    assert_eq!(value(&text, series), Some(1.0));
+}
+
+#[test]
+fn series_may_stand_for_pods_workloads_or_the_node() {
+    let now = Instant::now();
+    let (mut web, mut sidecar) = (container(1, "web"), container(2, "web"));
+    sidecar.name = "sidecar".to_owned();
+    for container in [&mut web, &mut sidecar] {
+        container.workload = "shop".to_owned();
+    }
+    for (granularity, owner) in [
+        (Granularity::Pod, "namespace=\"docker\",pod=\"web\","),
+        (
+            Granularity::Workload,
+            "namespace=\"docker\",workload=\"shop\",",
+        ),
+        (Granularity::Node, ""),
+    ] {
+        let metrics = by(granularity, 5000);
+        for container in [&web, &sidecar] {
+            metrics.container_seen(container, now);
+            metrics.baseline_state(container, State::Active);
+        }
+        metrics.text(now).unwrap();
+        raise(&metrics, &web, now);
+        raise(&metrics, &sidecar, now);
+        let text = metrics.text(now).unwrap();
+        let series = format!("picket_anomalies_total{{{owner}class=\"file\",severity=\"high\"}}");
+        assert_eq!(value(&text, &series), Some(2.0), "{text}");
+        let last = format!("picket_last_anomaly_timestamp_seconds{{{owner}severity=\"high\"}}");
+        assert_eq!(value(&text, &last), Some(1_700_000_001.5));
+        assert_eq!(
+            value(&text, "picket_containers{state=\"active\"}"),
+            Some(2.0)
+        );
+        assert!(
+            !text.contains("picket_container_info") && !text.contains("picket_baseline_state"),
+            "what describes one container has no place here"
+        );
+        let openmetrics = metrics.openmetrics(now);
+        let exemplar = format!(
+            "picket_anomalies_total{{{owner}class=\"file\",severity=\"high\"}} 2 # {{event_id="
+        );
+        assert!(openmetrics.contains(&exemplar), "{openmetrics}");
+        metrics.container_gone(&web, now);
+        let later = metrics.text(now + 20 * MINUTE).unwrap();
+        assert_eq!(
+            value(&later, &series),
+            Some(2.0),
+            "the sidecar is still there"
+        );
+    }
+}
+
+#[test]
+fn durations_are_told_in_both_formats() {
+    let metrics = metrics(5000);
+    metrics.event_delay(Duration::from_millis(30));
+    metrics.event_delay(Duration::from_secs(2));
+    metrics.scored(1_700_000_000_000, Duration::from_millis(3));
+    let now = Instant::now();
+    let (text, openmetrics) = (metrics.text(now).unwrap(), metrics.openmetrics(now));
+    for (line, count) in [
+        ("picket_event_delay_seconds_bucket{le=\"0.02\"}", 0.0),
+        ("picket_event_delay_seconds_bucket{le=\"0.05\"}", 1.0),
+        ("picket_event_delay_seconds_bucket{le=\"+Inf\"}", 2.0),
+        ("picket_event_delay_seconds_count", 2.0),
+        ("picket_scoring_duration_seconds_count", 1.0),
+    ] {
+        assert_eq!(value(&text, line), Some(count), "{line}");
+        assert_eq!(value(&openmetrics, line), Some(count), "{line}");
+    }
+    assert_eq!(
+        value(
+            &openmetrics,
+            "picket_event_delay_seconds_bucket{le=\"1.0\"}"
+        ),
+        Some(1.0),
+        "OpenMetrics wants bounds as floating point numbers"
+    );
+    assert!(openmetrics.contains("# TYPE picket_event_delay_seconds histogram\n"));
+}
+
+#[test]
+fn the_agent_tells_of_itself() {
+    let metrics = metrics(5000);
+    metrics.config("abc123");
+    metrics.watched_table(3, 128);
+    metrics.export_queued("log", 2);
+    metrics.export_queued("log", -1);
+    let text = metrics.text(Instant::now()).unwrap();
+    for (series, expected) in [
+        ("picket_config_info{sha256=\"abc123\"}", 1.0),
+        ("picket_map_entries{map=\"watched\"}", 3.0),
+        ("picket_map_capacity{map=\"watched\"}", 128.0),
+        ("picket_export_queue_length{sink=\"log\"}", 1.0),
+    ] {
+        assert_eq!(value(&text, series), Some(expected), "{series}");
+    }
+    for collector in ["containers", "node", "process"] {
+        let series = format!("picket_collector_duration_seconds{{collector=\"{collector}\"}}");
+        assert!(value(&text, &series).is_some(), "{series}");
+    }
 }
