@@ -15,6 +15,7 @@ mod explain;
 mod output;
 mod record;
 mod replay;
+mod rules;
 mod run;
 mod status;
 mod table;
@@ -78,6 +79,8 @@ enum Verb {
     Evaluate(evaluate::Evaluate),
     #[command(subcommand)]
     Config(config::ConfigVerb),
+    #[command(subcommand)]
+    Rules(rules::RulesVerb),
     Version(version::Version),
     Completion(completion::Completion),
 }
@@ -111,6 +114,7 @@ impl Cli {
             Verb::Baseline(verb) => verb.run(global),
             Verb::Evaluate(verb) => verb.run(global),
             Verb::Config(verb) => verb.run(global),
+            Verb::Rules(verb) => verb.run(global),
             Verb::Version(verb) => verb.run(global),
             Verb::Completion(verb) => verb.run(global),
         }
