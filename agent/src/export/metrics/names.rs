@@ -266,7 +266,7 @@ pub(super) const START_TIME: Family = family(
 );
 
 /// Event kinds that exist at 0 from the start.
-pub(super) const EVENT_KINDS: [&str; 22] = [
+pub(super) const EVENT_KINDS: [&str; 23] = [
     "cgroup_mkdir",
     "cgroup_rmdir",
     "fork",
@@ -289,6 +289,7 @@ pub(super) const EVENT_KINDS: [&str; 22] = [
     "dns",
     "tls_name",
     "sequence",
+    "asked_to_end",
 ];
 
 /// Losses in the agent that exist at 0 from the start, beside those that the probe names.
