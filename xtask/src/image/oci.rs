@@ -180,6 +180,11 @@ impl Image {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::indexing_slicing,
+        reason = "indexing JSON yields null, not a panic"
+    )]
+
     use super::*;
 
     #[test]
