@@ -268,7 +268,7 @@ mod tests {
         let mixture = Mixture::fit(same.view(), &[]).unwrap();
         assert!(mixture.beyond(array![1.0, 0.0, 0.0].view()).0 > 100.0);
         let noisy = Mixture::fit(same.view(), &[1.0, 1.0, 1.0]).unwrap();
-        assert!(noisy.nearest(array![1.0, 0.0, 0.0].view()).0 < 1.01);
+        assert!(noisy.beyond(array![1.0, 0.0, 0.0].view()).0 < 1.01);
         assert!(Mixture::fit(Array2::<f64>::zeros((0, 3)).view(), &[]).is_err());
     }
 

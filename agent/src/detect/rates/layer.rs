@@ -31,6 +31,10 @@ const MUCH_MORE: f64 = 2.5;
 /// own past: twice as far out.
 const CLEARLY_BEYOND: f64 = 4.0;
 
+/// A claim needs something of which there is half as much again as usual, nats: steadier work than a workload's own is no
+/// measure for what somebody else's would be.
+const LEAST_DIFFERENCE: f64 = 0.405;
+
 /// Evidence is held at its ceiling; what comes back from the logarithms is the ceiling up to this, nats.
 const ROUNDING: f64 = 1e-6;
 
@@ -125,7 +129,8 @@ impl RateLayer {
             return None;
         }
         let wanted = limit.min(once_a_month).max(here.claimed + MUCH_MORE) - ROUNDING;
-        if nats < wanted || verdict.excess <= 1.0 {
+        let differs = |share: &FeatureShare| share.difference >= LEAST_DIFFERENCE;
+        if nats < wanted || verdict.excess <= 1.0 || !verdict.reasons.iter().any(differs) {
             return None;
         }
         here.claimed = nats;

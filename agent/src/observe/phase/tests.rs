@@ -83,7 +83,7 @@ fn who_still_loads_code_and_does_not_listen_yet_still_starts() {
     }
     // Once it listens, or loads nothing any more, it waits no longer than before; and nobody starts for ever.
     let mut listening = tracker.clone();
-    listening.listens();
+    listening.listens(seconds(0));
     listening.code_mapped(seconds(304));
     listening.window(seconds(306), 0, false);
     assert_eq!(listening.phase(), Phase::Serve);
