@@ -28,7 +28,7 @@ fn directory() -> PathBuf {
 
 /// The findings of a recording: severity and title.
 fn findings(path: &Path, settings: Option<&Settings>) -> Vec<String> {
-    let reader = Reader::new(BufReader::new(File::open(path).unwrap())).unwrap();
+    let reader = Reader::new(BufReader::new(File::open(path).unwrap()), path).unwrap();
     let mut replay = Replay::new(reader, settings).unwrap();
     let mut found = Vec::new();
     while let Some(step) = replay.step().unwrap() {

@@ -44,7 +44,8 @@ pub fn name_of(sighting: &Sighting) -> Option<u64> {
     Some(hash64(&[name.as_bytes()]))
 }
 
-/// What a shell was told, generalised word by word, as a hash; `None` for anything but a shell.
+/// What a shell was told, generalised word by word, as a hash; `None` for anything but a shell, and where it is not
+/// known.
 #[must_use]
 pub fn command_of(sighting: &Sighting) -> Option<u64> {
     if sighting.fact.family != Family::Executable || !sighting.marks.shell {
@@ -56,6 +57,9 @@ pub fn command_of(sighting: &Sighting) -> Option<u64> {
     let words: Vec<String> = words
         .map(|word| path::generalise(word, Access::Write))
         .collect();
+    if words.is_empty() {
+        return None;
+    }
     let parts: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
     Some(hash64(&parts))
 }

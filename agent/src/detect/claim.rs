@@ -155,10 +155,10 @@ impl Claim {
 }
 
 /// The highest score of a claim that rests on counts alone, with the reason: no act stands behind it, and on real
-/// recordings such claims came more often than their layers foretold (see docs/DETECTION.md), so they do not page.
+/// recordings such claims came more often than their layers foretold (see docs/DETECTION.md), so they are a note.
 #[must_use]
 pub fn counts_alone() -> Option<(f64, String)> {
-    Some((7.9, "counts alone do not page".to_owned()))
+    Some((4.9, "counts alone are no more than a note".to_owned()))
 }
 
 /// Rarity in nats of what ordinary behaviour does so often a month: 0 for once, 2.3 for once in ten. Always a number.

@@ -96,7 +96,9 @@ pub fn assumed(family: Family) -> &'static [(Option<Category>, f64)] {
         Family::TlsName => &[(Some(C::TlsName), 0.003)],
         Family::IoUring => &[(Some(C::IoUring), 0.02), (None, 0.02)],
         Family::Syscall => &[(Some(C::Syscall), 0.05), (None, 0.05)],
-        Family::Outcome | Family::Sequence | Family::Exit => &[(None, 1.0)],
+        Family::Outcome => &[(None, 0.02)],
+        Family::Exit => &[(None, 0.3)],
+        Family::Sequence => &[(None, 4.0)],
     }
 }
 

@@ -125,7 +125,7 @@ fn other_proportions_give_other_features() {
     let mut leaking = served(100);
     leaking.tx_bytes *= 20;
     let mut failing = served(100);
-    failing.calls[0].errors = 150;
+    failing.calls[0].errors = 200;
     let mut spawning = served(100);
     spawning.clones = 1000;
     let mut opening = served(100);

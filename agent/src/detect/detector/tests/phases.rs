@@ -67,6 +67,31 @@ fn a_start_excuses_no_shell_and_no_credential_where_an_intruder_may_choose_the_t
 }
 
 #[test]
+fn a_shell_that_is_told_the_same_as_before_the_first_connection_is_no_news_after_it() {
+    let told = |command: &str| {
+        let mut sight = shell();
+        sight.0.process.argv = ["sh", "-c", command].map(str::to_owned).to_vec();
+        sight
+    };
+    let mut bench = Bench::learned();
+    let start = |replica| {
+        let worker = told("exec /srv/.cache/work/workspace_clhir2rs/stub");
+        (replica, worker.in_phase(Phase::Load))
+    };
+    for (replica, sight) in [start("a"), start("b")] {
+        bench.baseline.learn_sighting(&sight.0, replica, 0);
+    }
+    let again = told("exec /srv/.cache/work/workspace_wi07ycv_/stub");
+    assert_eq!(
+        bench.see(again.clone().in_phase(Phase::WarmUp)).finding,
+        None
+    );
+    assert!(bench.see(again).finding.is_some(), "while serving it is");
+    let other = told("curl -s example.com");
+    assert!(bench.see(other.in_phase(Phase::WarmUp)).finding.is_some());
+}
+
+#[test]
 fn what_one_phase_excuses_is_not_handed_on() {
     let mut bench = starter();
     assert_eq!(bench.see(ldconfig().in_phase(Phase::WarmUp)).finding, None);
