@@ -42,6 +42,10 @@ const LEAST_DIFFERENCE: f64 = 0.405;
 /// five of fourteen recorded servers took one up between their first hour and their sixth day (November 2026).
 const NEW_WORK: f64 = 0.1;
 
+/// How fast such work gets rarer the farther out it lies: work that is four times as far out (squared) is an eighth as
+/// likely, as amounts are taken to be before anything is known of them.
+const NEW_WORK_TAIL: f64 = 1.5;
+
 /// Evidence is held at its ceiling; what comes back from the logarithms is the ceiling up to this, nats.
 const ROUNDING: f64 = 1e-6;
 
@@ -142,7 +146,8 @@ impl RateLayer {
         }
         here.claimed = nats;
         let by_evidence = (once_a_month - nats).exp();
-        let per_month = by_evidence.max(new_work(baseline, phase) / verdict.excess);
+        let per_month =
+            by_evidence.max(new_work(baseline, phase) * verdict.excess.powf(-NEW_WORK_TAIL));
         Some(claim(
             baseline, report, phase, &verdict, self.names, per_month,
         ))
@@ -201,7 +206,7 @@ impl RateLayer {
 }
 
 /// How often a month work comes up that the model never saw, however it looks: like other news ever more rarely, as what
-/// was observed grows. So many times as far out (squared) as anything learned is taken to be as much rarer.
+/// was observed grows.
 fn new_work(baseline: &Baseline, phase: Phase) -> f64 {
     let observed = baseline.phases.get(&phase);
     let seconds = observed.map_or(0, |phase| phase.exposure.totals().seconds);
