@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::facts::truncate;
-
 /// Quantities kept per phase, first in order of their names.
 const QUANTITIES: usize = 256;
 
@@ -169,12 +167,25 @@ fn edge(bucket: i16) -> f64 {
     edge.min(f64::MAX)
 }
 
+/// The highest amounts of one quantity.
+pub type Quantity = BTreeMap<(Span, Unit), Peaks>;
+
+/// What bounds the averages of a quantity over a span: an average over a longer span is never above the highest one over
+/// a shorter span, so that stands for a span that was too long to be learned yet.
+#[must_use]
+pub fn highest(quantity: &Quantity, span: Span, unit: Unit) -> Option<(f64, &Peaks)> {
+    let shorter = Span::ALL.into_iter().rev().filter(|it| *it <= span);
+    let mut known = shorter.filter_map(|span| quantity.get(&(span, unit)));
+    known.find_map(|peaks| Some((peaks.most()?, peaks)))
+}
+
 /// The highest amounts of every quantity in one phase.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Levels {
+    /// None of them is empty.
     #[serde(with = "entries")]
-    peaks: BTreeMap<(String, Span, Unit), Peaks>,
+    quantities: BTreeMap<String, Quantity>,
     /// Bytes of model files that one container read before it served: the size of the model. The most of any.
     pub model_bytes: u64,
 }
@@ -183,31 +194,47 @@ impl Levels {
     /// Notes an average of a quantity.
     pub fn note(&mut self, quantity: &str, span: Span, unit: Unit, average: f64) {
         if average > 0.0 {
-            let key = (quantity.to_owned(), span, unit);
-            self.peaks.entry(key).or_default().note(average);
+            if !self.quantities.contains_key(quantity) {
+                self.quantities
+                    .insert(quantity.to_owned(), Quantity::default());
+            }
+            if let Some(known) = self.quantities.get_mut(quantity) {
+                known.entry((span, unit)).or_default().note(average);
+            }
             self.cut();
         }
     }
 
-    /// The highest averages of a quantity, where any were noted.
-    #[must_use]
-    pub fn peaks(&self, quantity: &str, span: Span, unit: Unit) -> Option<&Peaks> {
-        self.peaks.get(&(quantity.to_owned(), span, unit))
+    /// Notes those of the averages that are within what is known of the quantity.
+    pub fn note_within(
+        &mut self,
+        quantity: &str,
+        averages: impl IntoIterator<Item = (Span, Unit, f64)>,
+    ) {
+        let Some(known) = self.quantities.get_mut(quantity) else {
+            return;
+        };
+        for (span, unit, average) in averages {
+            let is_within = highest(known, span, unit).is_some_and(|(most, _)| average <= most);
+            if average > 0.0 && is_within {
+                known.entry((span, unit)).or_default().note(average);
+            }
+        }
+        self.cut();
     }
 
-    /// Adopts a little more than the highest average so far.
-    pub fn raise(&mut self, quantity: &str, span: Span, unit: Unit) {
-        if let Some(peaks) = self.peaks.get_mut(&(quantity.to_owned(), span, unit)) {
+    /// What is known of a quantity, if anything is.
+    #[must_use]
+    pub fn quantity(&self, name: &str) -> Option<&Quantity> {
+        self.quantities.get(name)
+    }
+
+    /// Adopts a little more than the highest averages of a quantity so far.
+    pub fn raise(&mut self, quantity: &str) {
+        let known = self.quantities.get_mut(quantity);
+        for peaks in known.into_iter().flat_map(Quantity::values_mut) {
             peaks.raise();
         }
-    }
-
-    /// Whether anything is known of a quantity.
-    #[must_use]
-    pub fn knows(&self, quantity: &str) -> bool {
-        let from = (quantity.to_owned(), Span::Window, Unit::Second);
-        let next = self.peaks.range(from..).next();
-        next.is_some_and(|((known, ..), _)| known == quantity)
     }
 
     /// Notes the bytes of model files that a container has read by now, before it served.
@@ -217,16 +244,34 @@ impl Levels {
 
     /// Joins with what others saw.
     pub fn merge(&mut self, other: &Self) {
-        for (key, peaks) in &other.peaks {
-            self.peaks.entry(key.clone()).or_default().merge(peaks);
+        for (name, theirs) in &other.quantities {
+            let mine = self.quantities.entry(name.clone()).or_default();
+            for (key, peaks) in theirs {
+                mine.entry(*key).or_default().merge(peaks);
+            }
         }
         self.model_bytes = self.model_bytes.max(other.model_bytes);
         self.cut();
     }
 
+    /// Keeps the first entries in the order of their names. Which stay depends on the names alone, so it commutes with
+    /// merging.
     fn cut(&mut self) {
         // Every quantity has at most one entry for each span and unit.
-        truncate(&mut self.peaks, QUANTITIES * Span::ALL.len() * 2);
+        const MOST: usize = QUANTITIES * Span::ALL.len() * 2;
+        if self.quantities.len() <= QUANTITIES {
+            return;
+        }
+        let mut entries: usize = self.quantities.values().map(BTreeMap::len).sum();
+        while entries > MOST
+            && let Some(mut last) = self.quantities.last_entry()
+        {
+            last.get_mut().pop_last();
+            if last.get().is_empty() {
+                last.remove();
+            }
+            entries -= 1;
+        }
     }
 }
 
@@ -236,17 +281,28 @@ mod entries {
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use super::{Peaks, Span, Unit};
+    use super::{Peaks, Quantity, Span, Unit};
 
-    type Map = BTreeMap<(String, Span, Unit), Peaks>;
+    type Map = BTreeMap<String, Quantity>;
 
     pub(super) fn serialize<S: Serializer>(map: &Map, to: S) -> Result<S::Ok, S::Error> {
-        map.iter().collect::<Vec<_>>().serialize(to)
+        let entries: Vec<((&str, Span, Unit), &Peaks)> = map
+            .iter()
+            .flat_map(|(name, quantity)| {
+                let named = move |(span, unit): &(Span, Unit)| (name.as_str(), *span, *unit);
+                quantity.iter().map(move |(key, peaks)| (named(key), peaks))
+            })
+            .collect();
+        entries.serialize(to)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Map, D::Error> {
-        let entries = Vec::<((String, Span, Unit), Peaks)>::deserialize(from)?;
-        Ok(entries.into_iter().collect())
+        let mut map = Map::new();
+        for ((name, span, unit), peaks) in Vec::<((String, Span, Unit), Peaks)>::deserialize(from)?
+        {
+            map.entry(name).or_default().insert((span, unit), peaks);
+        }
+        Ok(map)
     }
 }
 
@@ -310,6 +366,23 @@ mod tests {
             }
             levels
         })
+    }
+
+    #[test]
+    fn the_first_quantities_stay() {
+        let mut levels = Levels::default();
+        for number in (0..QUANTITIES + 3).rev() {
+            for span in Span::ALL {
+                levels.note(&format!("q{number:03}"), span, Unit::Second, 1.0);
+                levels.note(&format!("q{number:03}"), span, Unit::Request, 1.0);
+            }
+        }
+        levels.note("a", Span::Day, Unit::Request, 1.0);
+        assert!(levels.quantity("a").is_some() && levels.quantity("q254").is_some());
+        let last = levels.quantity("q255").unwrap();
+        assert!(last.contains_key(&(Span::Day, Unit::Second)));
+        assert!(!last.contains_key(&(Span::Day, Unit::Request)));
+        assert_eq!(levels.quantity("q256"), None);
     }
 
     fn joined(a: &Levels, b: &Levels) -> Levels {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::levels::{Levels, Peaks, Span, Unit};
+use crate::baseline::levels::{Levels, Peaks, Quantity, Span, Unit, highest};
 
 /// Quantities watched of one container. More are not watched.
 const MOST: usize = 256;
@@ -101,12 +101,16 @@ struct Sum {
     requests: f64,
 }
 
+/// Which part of a sum over a span is left after a window.
+fn kept(span: Span, frame: &Frame) -> f64 {
+    match span {
+        Span::Window => 0.0,
+        span => (-frame.seconds / span.seconds()).exp(),
+    }
+}
+
 impl Sum {
-    fn add(&mut self, span: Span, amount: f64, frame: &Frame) {
-        let keep = match span {
-            Span::Window => 0.0,
-            span => (-frame.seconds / span.seconds()).exp(),
-        };
+    fn add(&mut self, keep: f64, amount: f64, frame: &Frame) {
         let next = |sum: f64, more: f64| (sum * keep + more).min(f64::MAX);
         self.amount = next(self.amount, amount);
         self.seconds = next(self.seconds, frame.seconds);
@@ -151,35 +155,36 @@ pub struct Gauges {
 
 impl Gauges {
     /// Takes the amounts of one window; quantities that are not among them had none.
-    pub fn step(&mut self, levels: &mut Levels, frame: Frame, amounts: Vec<Amount>) -> Vec<Excess> {
+    pub fn step(&mut self, levels: &mut Levels, frame: Frame, amounts: &[Amount]) -> Vec<Excess> {
         if !(frame.seconds > 0.0 && frame.seconds.is_finite()) {
             return Vec::new();
         }
-        let mut given: BTreeMap<String, Amount> = amounts
-            .into_iter()
-            .map(|amount| (amount.quantity.clone(), amount))
+        let given: BTreeMap<&str, &Amount> = amounts
+            .iter()
+            .map(|amount| (amount.quantity.as_str(), amount))
             .collect();
         for quantity in given.keys() {
-            if self.gauges.len() < MOST && !self.gauges.contains_key(quantity) {
-                self.gauges.insert(quantity.clone(), Gauge::default());
+            if self.gauges.len() < MOST && !self.gauges.contains_key(*quantity) {
+                self.gauges.insert((*quantity).to_owned(), Gauge::default());
             }
         }
+        let keep = Span::ALL.map(|span| kept(span, &frame));
         let watched = self.gauges.len() as f64;
         let mut found = Vec::new();
         for (quantity, gauge) in &mut self.gauges {
-            let amount = given.remove(quantity);
-            let happened = amount.as_ref().map_or(0.0, |amount| amount.amount);
+            let amount = given.get(quantity.as_str());
+            let happened = amount.map_or(0.0, |amount| amount.amount);
             let happened = if happened.is_finite() {
                 happened.max(0.0)
             } else {
                 0.0
             };
-            for (sum, span) in gauge.sums.iter_mut().zip(Span::ALL) {
-                sum.add(span, happened, &frame);
+            for (sum, keep) in gauge.sums.iter_mut().zip(keep) {
+                sum.add(keep, happened, &frame);
             }
             // What did not happen in this window sets no record in it.
             if let Some(amount) = amount.filter(|amount| amount.amount > 0.0) {
-                found.extend(gauge.weigh(levels, &frame, &amount, watched));
+                found.extend(gauge.weigh(levels, &frame, amount, watched));
             }
         }
         // What has faded makes room.
@@ -197,7 +202,8 @@ impl Gauge {
         amount: &Amount,
         watched: f64,
     ) -> Option<Excess> {
-        let known = levels.knows(&amount.quantity);
+        let learned = levels.quantity(&amount.quantity);
+        let known = learned.is_some();
         if frame.mode == Mode::Learn {
             self.note(levels, &amount.quantity);
             if let Some(pool) = amount.pool {
@@ -205,12 +211,9 @@ impl Gauge {
             }
             return None;
         }
-        let name = match amount.pool {
-            Some(pool) if !known => pool,
-            _ => &amount.quantity,
-        };
+        let pool = || levels.quantity(amount.pool?);
         let worst = self
-            .excesses(levels, frame, amount, name, known, watched)
+            .excesses(learned.or_else(pool), frame, amount, known, watched)
             .min_by(|a, b| a.per_month.total_cmp(&b.per_month));
         let ordinary = worst.as_ref().is_none_or(|w| w.per_month > MOST_FALSE);
         if ordinary {
@@ -232,10 +235,9 @@ impl Gauge {
     /// The spans over which more happened than ever.
     fn excesses<'a>(
         &'a self,
-        levels: &'a Levels,
+        learned: Option<&'a Quantity>,
         frame: &'a Frame,
         amount: &'a Amount,
-        name: &'a str,
         known: bool,
         watched: f64,
     ) -> impl Iterator<Item = Excess> + 'a {
@@ -246,19 +248,23 @@ impl Gauge {
             .filter_map(move |((sum, span), floor)| {
                 // Both must be beyond what is known: ten times the requests explain ten times the amount, and no requests
                 // explain what always happened without.
-                let (most, exponent) = [Unit::Second, Unit::Request]
+                let highest = [Unit::Second, Unit::Request]
                     .into_iter()
                     .filter_map(|unit| {
-                        let (average, exponent) = highest(levels, name, span, unit)?;
-                        Some((average * sum.units(unit), exponent))
+                        let (average, peaks) = highest(learned?, span, unit)?;
+                        Some((average * sum.units(unit), peaks))
                     })
-                    .max_by(|a, b| a.0.total_cmp(&b.0))
-                    .unwrap_or((0.0, Peaks::default().exponent()));
+                    .max_by(|a, b| a.0.total_cmp(&b.0));
+                let most = highest.map_or(0.0, |(most, _)| most);
                 let most = most.max(floor).min(f64::MAX);
                 let ratio = sum.amount / most;
                 if ratio <= 1.0 || !ratio.is_finite() {
                     return None;
                 }
+                let exponent = match highest {
+                    Some((_, peaks)) => peaks.exponent(),
+                    None => Peaks::default().exponent(),
+                };
                 let records = HOURS_PER_MONTH / (1.0 + frame.hours.max(0.0));
                 let per_month = records * watched * ratio.powf(-exponent);
                 Some(Excess {
@@ -277,30 +283,26 @@ impl Gauge {
     }
 
     fn note(&self, levels: &mut Levels, quantity: &str) {
-        for (sum, span) in self.sums.iter().zip(Span::ALL) {
-            for unit in [Unit::Second, Unit::Request] {
-                if let Some(average) = sum.per(unit).filter(|_| sum.is_ready(span)) {
-                    levels.note(quantity, span, unit, average);
-                }
-            }
+        for (span, unit, average) in self.averages() {
+            levels.note(quantity, span, unit, average);
         }
+    }
+
+    /// The averages over the spans of which enough was observed.
+    fn averages(&self) -> impl Iterator<Item = (Span, Unit, f64)> {
+        let sums = self.sums.iter().zip(Span::ALL);
+        let ready = sums.filter(|(sum, span)| sum.is_ready(*span));
+        ready.flat_map(|(sum, span)| {
+            let units = [Unit::Second, Unit::Request].into_iter();
+            units.filter_map(move |unit| Some((span, unit, sum.per(unit)?)))
+        })
     }
 
     /// Learns what is ordinary: what stays within the levels at once, what is beyond them a step a day.
     fn adopt(&mut self, levels: &mut Levels, quantity: &str, beyond: bool, now_s: i64) {
         if !beyond {
             // Within what is known, spans that were too long to be learned so far become known too.
-            let within = self.sums.iter().zip(Span::ALL);
-            for (sum, span) in within.filter(|(sum, span)| sum.is_ready(*span)) {
-                for unit in [Unit::Second, Unit::Request] {
-                    let most = highest(levels, quantity, span, unit).map(|(most, _)| most);
-                    if let Some(average) = sum.per(unit)
-                        && most.is_some_and(|most| average <= most)
-                    {
-                        levels.note(quantity, span, unit, average);
-                    }
-                }
-            }
+            levels.note_within(quantity, self.averages());
             return;
         }
         let due = self
@@ -308,26 +310,9 @@ impl Gauge {
             .is_none_or(|last| now_s.saturating_sub(last) >= ADOPTION_S);
         if due {
             self.adopted_s = Some(now_s);
-            for span in Span::ALL {
-                for unit in [Unit::Second, Unit::Request] {
-                    levels.raise(quantity, span, unit);
-                }
-            }
+            levels.raise(quantity);
         }
     }
-}
-
-/// The highest average learned, with its tail. An average over a longer span is never above the highest one over a
-/// shorter span, so that stands for a span that was too long to be learned yet.
-fn highest(levels: &Levels, quantity: &str, span: Span, unit: Unit) -> Option<(f64, f64)> {
-    Span::ALL
-        .into_iter()
-        .rev()
-        .filter(|shorter| *shorter <= span)
-        .find_map(|shorter| {
-            let peaks = levels.peaks(quantity, shorter, unit)?;
-            Some((peaks.most()?, peaks.exponent()))
-        })
 }
 
 #[cfg(test)]
@@ -379,7 +364,7 @@ mod tests {
                 amount,
                 floors: [10.0; 4],
             };
-            self.gauges.step(&mut self.levels, frame, vec![amount])
+            self.gauges.step(&mut self.levels, frame, &[amount])
         }
     }
 
@@ -442,9 +427,13 @@ mod tests {
     fn growth_is_adopted_a_step_a_day() {
         let mut bench = Bench::learned(2, |w| (usual(w), 0));
         let most = |bench: &Bench| {
-            highest(&bench.levels, "a", Span::Window, Unit::Second)
-                .unwrap()
-                .0
+            highest(
+                bench.levels.quantity("a").unwrap(),
+                Span::Window,
+                Unit::Second,
+            )
+            .unwrap()
+            .0
         };
         let before = most(&bench);
         for _ in 0..2 * 17_280 {
@@ -465,7 +454,7 @@ mod tests {
                 let mode = if n < 20 { Mode::Learn } else { Mode::Judge };
                 let frame = Frame { seconds, requests, hours: 0.0, now_s, mode };
                 let amount = Amount { quantity: "a".to_owned(), pool: None, amount, floors: [1.0; 4] };
-                for excess in gauges.step(&mut levels, frame, vec![amount]) {
+                for excess in gauges.step(&mut levels, frame, &[amount]) {
                     prop_assert!(excess.per_month.is_finite() && excess.per_month > 0.0);
                     prop_assert!(excess.ratio.is_finite() && excess.most.is_finite());
                 }
@@ -480,7 +469,7 @@ mod tests {
             let amounts = names.iter().map(|name| Amount {
                 quantity: name.to_string(), pool: None, amount: 5.0, floors: [1e9; 4],
             });
-            gauges.step(&mut levels, frame, amounts.collect());
+            gauges.step(&mut levels, frame, &amounts.collect::<Vec<_>>());
             prop_assert!(gauges.gauges.len() <= MOST);
         }
     }

@@ -154,7 +154,7 @@ impl Watch {
         if frame.mode != Mode::Frozen {
             here.levels.note_model(self.model_bytes);
         }
-        let found = self.gauges.step(&mut here.levels, frame, amounts(report));
+        let found = self.gauges.step(&mut here.levels, frame, &amounts(report));
         let levels = &here.levels;
         found
             .into_iter()

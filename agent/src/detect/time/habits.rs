@@ -68,7 +68,9 @@ impl Habit {
     /// What so many requests were learned to bring at most.
     fn most_of_requests(self, levels: &Levels, requests: u64) -> f64 {
         let (_, any) = self.quantities();
-        let peaks = levels.peaks(any, Span::Window, Unit::Request);
+        let peaks = levels
+            .quantity(any)
+            .and_then(|known| known.get(&(Span::Window, Unit::Request)));
         requests as f64 * peaks.and_then(Peaks::most).unwrap_or(0.0)
     }
 
@@ -199,13 +201,13 @@ impl Habits {
                     },
                 }
             };
-            Habit::ALL.into_iter().map(amount).collect()
+            Habit::ALL.into_iter().map(amount).collect::<Vec<_>>()
         };
         let amounts_any = amounts(levels, false);
-        let bursts = self.any.step(levels, frame, amounts_any);
+        let bursts = self.any.step(levels, frame, &amounts_any);
         let found = if idle {
             let amounts_idle = amounts(levels, true);
-            self.idle.step(levels, frame, amounts_idle)
+            self.idle.step(levels, frame, &amounts_idle)
         } else {
             bursts
         };
