@@ -16,7 +16,7 @@ mod time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use habits::Habits;
+use habits::{Habits, written};
 use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
@@ -154,7 +154,7 @@ impl<S: Store> Engine<S> {
         let before = self.baselines.get(&baseline.key).map(|before| before.epoch);
         // Whoever changed it has read it settled.
         self.unsettled.remove(&baseline.key);
-        self.break_habits(&baseline.key);
+        break_habits(&mut self.members, &baseline.key);
         if before.is_some_and(|epoch| epoch != baseline.epoch) {
             let its = |member: &&mut Member| *member.key == baseline.key;
             for member in self.members.values_mut().filter(its) {
@@ -227,10 +227,17 @@ impl<S: Store> Engine<S> {
         let (detector, habits) = (&self.detector, &mut member.habits);
         let settled = !habits.has_counted();
         let is_contact = matches!(event.action, Action::Connect { .. });
+        let mut is_counted = false;
         let sighting = member.observer.event_unless(event, |deed| {
             let awaited = is_contact && detector.awaits_contact(event.cgroup, event.at);
-            !awaited && habits.count(deed, now_s)
+            is_counted = !awaited && habits.count(deed, now_s);
+            is_counted
         });
+        if is_counted && let Some(path) = written(&event.action) {
+            let line = member.observer.line(event.pid);
+            self.detector
+                .written_again(event.cgroup, event.at, line, path);
+        }
         if settled && member.habits.has_counted() {
             let key = Arc::clone(&member.key);
             self.unsettled.entry(key).or_default().insert(event.cgroup);
@@ -263,12 +270,11 @@ impl<S: Store> Engine<S> {
         let is_known = baseline.knows(&sighting) == Knowledge::Here;
         let makes_suspect = self.detector.makes_suspect(baseline, &sighting);
         if !is_known || makes_suspect {
-            self.settle(key, now_s);
+            settle(&mut self.unsettled, &mut self.members, baseline);
         }
         if makes_suspect {
-            self.break_habits(key);
+            break_habits(&mut self.members, key);
         }
-        let baseline = self.baselines.of(key, now_s);
         let outcome = self
             .detector
             .sighting(baseline, cgroup, &container.id, &sighting, now_s);
@@ -283,31 +289,19 @@ impl<S: Store> Engine<S> {
         self.note(container, Some(sighting), outcome, effects);
     }
 
-    /// Brings to a baseline what its containers' habits were counted since.
-    fn settle(&mut self, key: &Key, now_s: i64) {
-        let Some(cgroups) = self.unsettled.remove(key) else {
-            return;
-        };
-        let baseline = self.baselines.of(key, now_s);
-        for cgroup in cgroups {
-            if let Some(member) = self.members.get_mut(&cgroup) {
-                member.habits.settle(baseline, &member.container.id);
-            }
-        }
-    }
-
     fn settle_of(&mut self, cgroup: CgroupId) {
-        if let Some(member) = self.members.get(&cgroup) {
-            let key = Arc::clone(&member.key);
-            self.settle(&key, self.seconds(self.time.since_boot()));
+        let key = self.members.get(&cgroup).map(|it| Arc::clone(&it.key));
+        if let Some(key) = key.filter(|key| self.unsettled.contains_key(key)) {
+            self.settled(&key);
         }
     }
 
-    /// Has everything weighed again that is done by the containers of a baseline.
-    fn break_habits(&mut self, key: &Key) {
-        for member in self.members.values_mut().filter(|it| *it.key == *key) {
-            member.habits = Habits::default();
-        }
+    /// A baseline with all that its containers did.
+    fn settled(&mut self, key: &Key) -> &mut Baseline {
+        let now_s = self.seconds(self.time.since_boot());
+        let baseline = self.baselines.of(key, now_s);
+        settle(&mut self.unsettled, &mut self.members, baseline);
+        baseline
     }
 
     fn window(&mut self, cgroup: CgroupId, window: &Window) -> Effects {
@@ -320,8 +314,8 @@ impl<S: Store> Engine<S> {
         effects.raise_epoch = member.observer.epoch() != epoch;
         let now_s = self.steady.seconds(window.end);
         let (container, key) = (Arc::clone(&member.container), Arc::clone(&member.key));
-        self.settle(&key, now_s);
         let baseline = self.baselines.of(&key, now_s);
+        settle(&mut self.unsettled, &mut self.members, baseline);
         let learned = baseline.state() == State::Learning;
         let outcomes = self
             .detector
@@ -362,11 +356,9 @@ impl<S: Store> Engine<S> {
     /// What an engine that knows nothing must take to go on as this one does, for the containers that are compared with
     /// these baselines. What this engine has derived from those baselines it derives anew from now on, as the other will.
     pub fn checkpoint(&mut self, keys: &BTreeSet<Key>) -> Vec<Input> {
-        let now_s = self.steady.seconds(self.time.since_boot());
         let mut inputs = Vec::new();
         for key in keys {
-            self.settle(key, now_s);
-            let baseline = self.baselines.of(key, now_s).clone();
+            let baseline = self.settled(key).clone();
             self.detector.derive_anew(&baseline.id());
             inputs.push(Input::Baseline(Box::new(baseline)));
         }
@@ -437,10 +429,9 @@ impl<S: Store> Engine<S> {
     /// The baselines, to read exactly, load, save or drop. One that is to be changed goes through [`Input::Baseline`], so that
     /// recordings have the change.
     pub fn baselines_mut(&mut self) -> &mut S {
-        let now_s = self.seconds(self.time.since_boot());
         let unsettled: Vec<Arc<Key>> = self.unsettled.keys().cloned().collect();
         for key in unsettled {
-            self.settle(&key, now_s);
+            self.settled(&key);
         }
         &mut self.baselines
     }
@@ -449,6 +440,26 @@ impl<S: Store> Engine<S> {
     #[must_use]
     pub fn incidents(&self) -> &Incidents {
         &self.incidents
+    }
+}
+
+/// Brings to a baseline what its containers' habits were counted since.
+fn settle(
+    unsettled: &mut BTreeMap<Arc<Key>, BTreeSet<CgroupId>>,
+    members: &mut BTreeMap<CgroupId, Member>,
+    baseline: &mut Baseline,
+) {
+    for cgroup in unsettled.remove(&baseline.key).unwrap_or_default() {
+        if let Some(member) = members.get_mut(&cgroup) {
+            member.habits.settle(baseline, &member.container.id);
+        }
+    }
+}
+
+/// Has everything weighed again that is done by the containers of a baseline.
+fn break_habits(members: &mut BTreeMap<CgroupId, Member>, key: &Key) {
+    for member in members.values_mut().filter(|it| *it.key == *key) {
+        member.habits = Habits::default();
     }
 }
 

@@ -214,7 +214,8 @@ impl Detector {
         outcome.news(news)
     }
 
-    /// Whether a sighting that has just been taken would, if it came again, do nothing but be counted in its baseline.
+    /// Whether a sighting that has just been taken would, if it came again, do nothing but be counted in its baseline and,
+    /// where a file is written, what [`Detector::written_again`] does.
     #[must_use]
     pub fn only_counts(&self, baseline: &Baseline, sighting: &Sighting) -> bool {
         let suspect = || categorise(sighting, self.settings.is_common_syscall)?.suspect();
@@ -232,6 +233,11 @@ impl Detector {
         let category = categorise(sighting, self.settings.is_common_syscall);
         category.and_then(Category::suspect).is_some()
             && !baseline.is_suspect(sighting.phase, &sighting.fact)
+    }
+
+    /// Takes a file written again, by this process and its ancestors, of which all else is only counted.
+    pub fn written_again(&mut self, cgroup: CgroupId, at: Moment, line: Vec<u32>, raw: &str) {
+        self.signals.written_again(cgroup, at, line, raw);
     }
 
     /// Whether a contact of this container now would follow on something that it must not follow on.

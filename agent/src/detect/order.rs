@@ -124,15 +124,24 @@ impl Watch {
             // What never comes first in a pair must not crowd out what does.
             _ => return,
         };
-        queue.push_back(Taken {
+        let taken = Taken {
             at: sighting.at,
             step,
             line,
             raw: sighting.raw.clone(),
-        });
-        while queue.len() > MOST {
-            queue.pop_front();
-        }
+        };
+        remember(queue, taken);
+    }
+
+    /// Takes a file written again, by this process and its ancestors: what [`Watch::sighting`] does with one.
+    pub fn written_again(&mut self, at: Moment, line: Vec<u32>, raw: &str) {
+        let taken = Taken {
+            at,
+            step: Step::Write,
+            line,
+            raw: raw.to_owned(),
+        };
+        remember(&mut self.written, taken);
     }
 
     /// Whether a contact now would be the second step of a pair.
@@ -250,10 +259,18 @@ impl Network {
     }
 }
 
-/// Whether nothing is remembered of a sighting; of a contact, as long as none is awaited.
+fn remember(queue: &mut VecDeque<Taken>, taken: Taken) {
+    queue.push_back(taken);
+    while queue.len() > MOST {
+        queue.pop_front();
+    }
+}
+
+/// Whether nothing is remembered of a sighting; of a contact, as long as none is awaited. Of a file written it is what
+/// [`Watch::written_again`] takes, and nothing else, as no pair ends with one.
 #[must_use]
 pub fn leaves_no_trace(sighting: &Sighting) -> bool {
-    step(sighting).is_none_or(|step| step == Step::Connect)
+    step(sighting).is_none_or(|step| matches!(step, Step::Connect | Step::Write))
 }
 
 /// The step that a sighting is, if it is one.

@@ -33,6 +33,12 @@ impl Signals {
         watch.order.sighting(sighting);
     }
 
+    /// Takes a file written again, by this process and its ancestors, of which all else is known.
+    pub fn written_again(&mut self, cgroup: CgroupId, at: Moment, line: Vec<u32>, raw: &str) {
+        let watch = self.watches.entry(cgroup).or_default();
+        watch.order.written_again(at, line, raw);
+    }
+
     /// Whether a contact of this container now would follow on something that it must not follow on.
     #[must_use]
     pub fn awaits_contact(&self, cgroup: CgroupId, at: Moment) -> bool {

@@ -12,7 +12,7 @@ use crate::baseline::hash::hash64;
 use crate::baseline::model::Baseline;
 use crate::observe::container::Deed;
 use crate::observe::endpoint::NAMED;
-use crate::observe::event::{Access, Action};
+use crate::observe::event::{Access, Action, Mapping};
 use crate::observe::fact::{Fact, Family, Origin, Phase, Sighting};
 
 /// Deeds remembered of one container. Each takes some 400 bytes and its path, at most 1.5 KiB.
@@ -88,11 +88,19 @@ impl Habits {
     }
 
     /// Whether deeds of this kind can be habits at all: those that say the same whenever they are done, and of which no
-    /// layer remembers when they were done.
+    /// layer remembers when they were done, except of what [`written`] names.
     pub(super) fn may_be(action: &Action, sighting: &Sighting) -> bool {
         let is_kind = match action {
-            Action::Open { access, .. } => *access == Access::Read,
-            Action::OpenFailed { .. }
+            Action::Open {
+                access: Access::Write,
+                ..
+            }
+            | Action::Map {
+                mapping: Mapping::SharedWrite,
+                ..
+            } => written(action).is_some(),
+            Action::Open { .. }
+            | Action::OpenFailed { .. }
             | Action::Map { .. }
             | Action::Change { .. }
             | Action::Connect { .. } => true,
@@ -149,5 +157,24 @@ impl Habits {
                 baseline.learn_again(self.phase, &habit.fact, replica, again);
             }
         }
+    }
+}
+
+/// The file that is written, where its whole name is known.
+pub(super) fn written(action: &Action) -> Option<&str> {
+    match action {
+        Action::Open {
+            path,
+            access: Access::Write,
+            truncated: false,
+            ..
+        }
+        | Action::Map {
+            path,
+            mapping: Mapping::SharedWrite,
+            truncated: false,
+            ..
+        } => Some(path),
+        _ => None,
     }
 }

@@ -285,6 +285,24 @@ fn what_is_done_again_is_only_counted_and_reaches_the_baseline_before_the_next_w
 }
 
 #[test]
+fn a_file_that_is_written_again_and_again_is_a_habit_as_long_as_its_whole_name_is_known() {
+    let fact = crate::observe::fact::Fact {
+        family: crate::observe::fact::Family::FileWrite,
+        origin: crate::observe::fact::Origin::Server,
+        value: "/var/log/app.log".to_owned(),
+    };
+    let sighting = Sighting::plain(crate::observe::fact::Phase::Serve, &fact);
+    let mut action = open("/var/log/app.log", Access::Write);
+    assert!(Habits::may_be(&action, &sighting));
+    assert_eq!(written(&action), Some("/var/log/app.log"));
+    if let Action::Open { truncated, .. } = &mut action {
+        *truncated = true;
+    }
+    assert!(!Habits::may_be(&action, &sighting));
+    assert_eq!(written(&open("/srv/a", Access::Read)), None);
+}
+
+#[test]
 fn habits_are_bounded() {
     let mut habits = Habits::default();
     let fact = crate::observe::fact::Fact {

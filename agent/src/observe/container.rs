@@ -304,6 +304,12 @@ impl Observer {
         self.phase.phase()
     }
 
+    /// The pid of a process and those of its ancestors inside the container, nearest first.
+    #[must_use]
+    pub fn line(&self, pid: u32) -> Vec<u32> {
+        self.processes.line(pid)
+    }
+
     /// Grows whenever what was reported before must be reported again. The kernel reports a thing once per container,
     /// whoever did it and whatever the phase; so a change of phase, the hand-over from the runtime's set-up to the
     /// entrypoint, and every command of the runtime's at its beginning and end begin a new epoch.

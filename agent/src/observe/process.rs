@@ -255,14 +255,24 @@ impl ProcessTable {
     /// The ancestors of a process inside the container, nearest first; what prepared the container is not among them.
     #[must_use]
     pub fn ancestry(&self, pid: u32) -> Vec<ProcessInfo> {
+        self.ancestors(pid).map(Process::info).collect()
+    }
+
+    /// The pid of a process and those of its ancestors, nearest first.
+    #[must_use]
+    pub fn line(&self, pid: u32) -> Vec<u32> {
+        let ancestors = self.ancestors(pid).map(|ancestor| ancestor.pid);
+        let line = std::iter::once(pid).chain(ancestors);
+        line.filter(|pid| *pid != 0).collect()
+    }
+
+    fn ancestors(&self, pid: u32) -> impl Iterator<Item = &Process> {
         let process = |serial: &Serial| self.processes.get(serial);
         let itself = self.live.get(&pid).and_then(process);
-        std::iter::successors(itself, |child| child.parent.as_ref().and_then(process))
+        std::iter::successors(itself, move |child| child.parent.as_ref().and_then(process))
             .skip(1)
             .take_while(|ancestor| ancestor.standing != Standing::Setup)
             .take(MAX_ANCESTRY)
-            .map(Process::info)
-            .collect()
     }
 
     /// Did processes of the runtime's run since the last call? Set-up before the entrypoint does not count.

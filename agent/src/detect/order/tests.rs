@@ -113,6 +113,22 @@ impl Bench {
 }
 
 #[test]
+fn a_file_written_again_is_taken_as_if_it_were_seen_anew() {
+    let write = by(7, &[3, 0, 1], sight(Family::FileWrite, "/srv/a"));
+    assert!(leaves_no_trace(&write.0));
+    let (mut one, mut other) = (Watch::default(), Watch::default());
+    for number in 0..100 {
+        let mut sighting = write.0.clone();
+        sighting.at = Moment(number);
+        one.sighting(&sighting);
+        other.written_again(sighting.at, line(&sighting), &sighting.raw);
+    }
+    assert_eq!(one, other);
+    assert_eq!(one.written.len(), MOST);
+    assert!(!leaves_no_trace(&model(Family::FileWrite).0));
+}
+
+#[test]
 fn a_secret_read_before_a_contact_is_told_once() {
     let mut bench = Bench::learned(&[]);
     let found = bench.take(&[secret(), connect("tcp 203.0.113.9:443")]);
