@@ -253,6 +253,8 @@ fn rollout(camp: &mut Camp) -> Result<()> {
     let (old, new) = (camp.baseline(&camp.image.tag)?, camp.baseline(&tag)?);
     let shown = json(&camp.home, &["show", &new])?;
     ensure!(shown["predecessor"] == old.as_str(), "{shown:#}");
+    // Of its start, one life of the image before says too little.
+    camp.agent.await_windows(3)?;
     let poisoned = camp.servers.last().context("no server")?;
     poisoned.provoke(Deed::Shell)?;
     let finding = camp.finding(&poisoned.container.id, "process")?;
