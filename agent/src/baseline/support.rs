@@ -185,7 +185,7 @@ mod tests {
             command_of(&shell)
         };
         let worker = |random: &str| {
-            let command = format!("exec /srv/.cache/work/workspace_{random}/stub> /dev/null 2>&1");
+            let command = format!("exec /srv/.cache/app/workspace_{random}/stub> /dev/null 2>&1");
             told(&["sh", "-c", &command])
         };
         assert_eq!(worker("clhir2rs"), worker("wi07ycv_"));

@@ -75,13 +75,13 @@ fn a_shell_that_is_told_the_same_as_before_the_first_connection_is_no_news_after
     };
     let mut bench = Bench::learned();
     let start = |replica| {
-        let worker = told("exec /srv/.cache/work/workspace_clhir2rs/stub");
+        let worker = told("exec /srv/.cache/app/workspace_clhir2rs/stub");
         (replica, worker.in_phase(Phase::Load))
     };
     for (replica, sight) in [start("a"), start("b")] {
         bench.baseline.learn_sighting(&sight.0, replica, 0);
     }
-    let again = told("exec /srv/.cache/work/workspace_wi07ycv_/stub");
+    let again = told("exec /srv/.cache/app/workspace_wi07ycv_/stub");
     assert_eq!(
         bench.see(again.clone().in_phase(Phase::WarmUp)).finding,
         None
