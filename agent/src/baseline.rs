@@ -15,6 +15,7 @@ pub mod facts;
 pub mod file;
 pub mod hash;
 pub mod key;
+pub mod knowledge;
 pub mod learning;
 pub mod levels;
 pub mod model;

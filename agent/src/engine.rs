@@ -25,8 +25,9 @@ pub use store::Store;
 pub use time::{SteadyClock, Time};
 
 use crate::baseline::key::Key;
+use crate::baseline::knowledge::Knowledge;
 use crate::baseline::learning::State;
-use crate::baseline::model::{Baseline, Knowledge};
+use crate::baseline::model::Baseline;
 use crate::detect::budget::Reason;
 use crate::detect::detector::Detector;
 use crate::detect::finding::Finding;

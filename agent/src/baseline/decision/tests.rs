@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::baseline::key::Key;
-use crate::baseline::model::Knowledge;
+use crate::baseline::knowledge::Knowledge;
 use crate::observe::fact::{Family, Origin, Sighting};
 
 fn empty() -> Baseline {

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::baseline::decision::Approved;
+use crate::baseline::knowledge::Knowledge;
 use crate::baseline::starts::StartContact;
 use crate::observe::event::Moment;
 use crate::observe::fact::Origin;

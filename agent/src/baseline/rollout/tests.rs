@@ -4,8 +4,8 @@ use super::*;
 use crate::baseline::exposure::Share;
 use crate::baseline::facts::Learned;
 use crate::baseline::key::Key;
+use crate::baseline::knowledge::Knowledge;
 use crate::baseline::learning::{LearningSettings, State};
-use crate::baseline::model::Knowledge;
 use crate::observe::fact::Origin;
 
 const SETTINGS: LearningSettings = LearningSettings {

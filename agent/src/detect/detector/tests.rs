@@ -7,7 +7,9 @@
 
 mod deployments;
 mod explained;
+mod losses;
 mod phases;
+mod rollouts;
 mod starts;
 
 use proptest::prelude::*;
@@ -339,88 +341,6 @@ fn a_frozen_baseline_judges_at_once_and_never_changes() {
     assert_eq!(bench.baseline.version(), before);
 }
 
-#[test]
-fn loss_is_told_with_the_finding() {
-    let mut bench = Bench::learned();
-    let mut report = WindowReport {
-        end: Moment(1),
-        length_ns: 5_000_000_000,
-        phase: None,
-        sightings: Vec::new(),
-        features: None,
-        calls: None,
-        requests: 0,
-        activity: Activity::default(),
-        lost_events: 4,
-        lost_to_quota: 0,
-    };
-    for lost in [9, 4, 3] {
-        report.lost_events = lost;
-        bench
-            .detector
-            .window(&mut bench.baseline, CONTAINER, "7", &report, 0);
-    }
-    assert_eq!(bench.see(shell()).finding.unwrap().lost_events, 7);
-}
-
-fn lossy(lost_events: u64, lost_to_quota: u64) -> WindowReport {
-    WindowReport {
-        end: Moment(1),
-        length_ns: 5_000_000_000,
-        phase: None,
-        sightings: Vec::new(),
-        features: None,
-        calls: None,
-        requests: 0,
-        activity: Activity::default(),
-        lost_events,
-        lost_to_quota,
-    }
-}
-
-#[test]
-fn a_flood_that_blinds_the_probe_is_a_finding_an_hour_whatever_the_budget() {
-    let mut bench = Bench::with(Settings {
-        findings_per_month: 0.0,
-        ..settings()
-    });
-    let mut times = Vec::new();
-    for second in (0..8000).step_by(5) {
-        let outcomes = bench.detector.window(
-            &mut bench.baseline,
-            CONTAINER,
-            "7",
-            &lossy(10, 3),
-            bench.now_s + second,
-        );
-        let findings = outcomes.into_iter().filter_map(|outcome| outcome.finding);
-        times.extend(findings.map(|finding| {
-            assert_eq!(
-                (finding.class, finding.severity, finding.method),
-                (Class::Sensor, Severity::Medium, Method::Loss)
-            );
-            assert!(finding.title.contains("lost: 10"), "{}", finding.title);
-            second
-        }));
-    }
-    assert_eq!(times, [0, 3600, 7200]);
-}
-
-#[test]
-fn a_loss_that_may_be_anothers_doing_is_low_and_within_the_budget() {
-    let mut bench = Bench::new();
-    let mut take = |hour: i64| {
-        let now_s = bench.now_s + hour * 3600;
-        let outcomes =
-            bench
-                .detector
-                .window(&mut bench.baseline, CONTAINER, "7", &lossy(10, 0), now_s);
-        outcomes.into_iter().next().unwrap()
-    };
-    assert_eq!(take(0).finding.unwrap().severity, Severity::Low);
-    assert_eq!(take(1), Outcome::suppressed(Reason::Budget));
-}
-
 fn any_sight() -> impl Strategy<Value = Sight> {
     let family = prop::sample::select(Family::ALL.to_vec());
     let phase = prop::sample::select(Phase::ALL.to_vec());
@@ -478,56 +398,4 @@ proptest! {
         };
         prop_assert_eq!(run(), run());
     }
-}
-
-/// A bench of a new image whose predecessor matured on one endpoint, in the same minutes of learning.
-fn rolled_out() -> Bench {
-    let old = Bench::learned();
-    let mut bench = Bench::new();
-    bench.baseline.key.image_digest = "sha256:11".into();
-    bench.now_s = old.now_s;
-    bench.baseline.inherit(&old.baseline, old.now_s);
-    bench
-}
-
-#[test]
-fn a_young_image_alerts_on_a_takeover_and_learns_the_rest() {
-    let mut bench = rolled_out();
-    let shell = sight(Family::Executable, "/bin/sh <- /usr/bin/python3.11");
-    let found = bench.see(shell.mark(|marks| marks.shell = true)).finding;
-    assert!(found.is_some());
-    let written = bench.see(sight(Family::FileWrite, "/srv/cache/index"));
-    assert_eq!((written.finding, written.news), (None, Some(News::Learned)));
-}
-
-#[test]
-fn a_rollout_is_told_once_and_low() {
-    let mut bench = rolled_out();
-    bench.see(sight(Family::FileWrite, "/srv/cache/index"));
-    let mut told = Vec::new();
-    for _ in 0..200 {
-        told.extend(
-            bench
-                .window(1, [0.0; 4])
-                .into_iter()
-                .filter_map(|outcome| outcome.finding),
-        );
-    }
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(told[0].severity, Severity::Low);
-    assert!(told[0].title.contains("1 file_write"), "{}", told[0].title);
-}
-
-#[test]
-fn what_is_dangerous_and_learned_waits_for_the_operator() {
-    let mut bench = Bench::new();
-    let shell = sight(Family::Executable, "/bin/sh <- /usr/bin/python3.11");
-    bench.see(shell.mark(|marks| marks.shell = true));
-    bench.see(sight(Family::Endpoint, "tcp 10.0.0.7:443"));
-    let awaiting = bench.baseline.awaiting();
-    let values: Vec<_> = awaiting
-        .iter()
-        .map(|(_, fact)| fact.value.as_str())
-        .collect();
-    assert_eq!(values, ["/bin/sh <- /usr/bin/python3.11"]);
 }

@@ -5,6 +5,9 @@
     reason = "tests"
 )]
 
+mod granularity;
+mod incidents;
+
 use std::time::Duration;
 
 use picket_ebpf::lost;
@@ -393,139 +396,6 @@ fn losses_are_counted_by_container_and_reason() {
     assert_eq!(of("web", "quota"), Some(3.0));
     assert_eq!(of("web", "ring_full"), Some(1.0));
     assert_eq!(of("job", "quota"), Some(0.0));
-}
-
-#[test]
-fn the_last_anomaly_of_a_class_is_told_in_words() {
-    let (metrics, now) = (metrics(5000), Instant::now());
-    let web = container(1, "web");
-    metrics.container_seen(&web, now);
-    assert!(
-        !metrics
-            .text(now)
-            .unwrap()
-            .contains("picket_last_anomaly_info")
-    );
-    raise(&metrics, &web, now);
-    let words = |text: &str| {
-        let lines = text.lines();
-        let lines = lines.filter(|line| line.starts_with("picket_last_anomaly_info{"));
-        lines.map(str::to_owned).collect::<Vec<_>>()
-    };
-    let [line] = words(&metrics.text(now).unwrap()).try_into().unwrap();
-    assert_eq!(
-        line,
-        "picket_last_anomaly_info{namespace=\"docker\",pod=\"web\",container=\"web\",class=\"file\",severity=\"high\",\
-         event_id=\"01JD3T7Q3Q0V8K2M5N6P7R8S9T\",reason=\"python3 wrote /etc/ld.so.preload\"} 1"
-    );
-    let long = "ä".repeat(5000);
-    let mut next = Anomaly {
-        class: Class::File,
-        severity: Severity::Low,
-        event_id: "01JD3T7Q3Q0V8K2M5N6P7R8S9V",
-        title: &long,
-        unix_ms: 1_700_000_002_000,
-    };
-    metrics.anomaly(&web, &next, now);
-    let [line] = words(&metrics.text(now).unwrap()).try_into().unwrap();
-    assert!(
-        line.contains("severity=\"high\""),
-        "a lesser one does not hide what an alert is about"
-    );
-    next.unix_ms += 3_600_000;
-    metrics.anomaly(&web, &next, now);
-    let [line] = words(&metrics.text(now).unwrap()).try_into().unwrap();
-    assert!(line.contains("severity=\"low\"") && line.chars().count() < 400);
-}
-
-#[test]
-fn open_incidents_are_told_by_their_severity() {
-    let (metrics, now) = (metrics(5000), Instant::now());
-    let (web, job) = (container(1, "web"), container(2, "job"));
-    metrics.container_seen(&web, now);
-    metrics.container_seen(&job, now);
-    let open = |name: &str, severity: Severity| {
-        let text = metrics.text(now).unwrap();
-        let series = format!(
-            "picket_incident_open{{namespace=\"docker\",pod=\"{name}\",container=\"{name}\",severity=\"{}\"}}",
-            severity.name()
-        );
-        value(&text, &series)
-    };
-    assert_eq!(open("web", Severity::High), Some(0.0));
-    raise(&metrics, &web, now);
-    let cgroup = web.cgroup;
-    metrics.incidents([(cgroup, Severity::High), (cgroup, Severity::Low)].into_iter());
-    assert_eq!(open("web", Severity::High), Some(1.0));
-    assert_eq!(open("web", Severity::Low), Some(0.0));
-    assert_eq!(open("job", Severity::High), Some(0.0));
-    metrics.incidents(std::iter::empty());
-    assert_eq!(open("web", Severity::High), Some(0.0));
-}
-
-#[test]
-fn an_incident_outlives_its_container_for_as_long_as_the_series_do() {
-    let (metrics, now) = (metrics(5000), Instant::now());
-    let web = container(1, "web");
-    metrics.container_seen(&web, now);
-    raise(&metrics, &web, now);
-    metrics.container_gone(&web, now);
-    metrics.incidents([(web.cgroup, Severity::High)].into_iter());
-    let text = metrics.text(now).unwrap();
-    let series = "picket_incident_open{namespace=\"docker\",pod=\"web\",container=\"web\",severity=\"high\"}";
-    assert_eq!(value(&text, series), Some(1.0));
-}
-
-#[test]
-fn series_may_stand_for_pods_workloads_or_the_node() {
-    let now = Instant::now();
-    let (mut web, mut sidecar) = (container(1, "web"), container(2, "web"));
-    sidecar.name = "sidecar".to_owned();
-    for container in [&mut web, &mut sidecar] {
-        container.workload = "shop".to_owned();
-    }
-    for (granularity, owner) in [
-        (Granularity::Pod, "namespace=\"docker\",pod=\"web\","),
-        (
-            Granularity::Workload,
-            "namespace=\"docker\",workload=\"shop\",",
-        ),
-        (Granularity::Node, ""),
-    ] {
-        let metrics = by(granularity, 5000);
-        for container in [&web, &sidecar] {
-            metrics.container_seen(container, now);
-            metrics.baseline_state(container, State::Active);
-        }
-        metrics.text(now).unwrap();
-        raise(&metrics, &web, now);
-        raise(&metrics, &sidecar, now);
-        let text = metrics.text(now).unwrap();
-        let series = format!("picket_anomalies_total{{{owner}class=\"file\",severity=\"high\"}}");
-        assert_eq!(value(&text, &series), Some(2.0), "{text}");
-        let last = format!("picket_last_anomaly_timestamp_seconds{{{owner}severity=\"high\"}}");
-        assert_eq!(value(&text, &last), Some(1_700_000_001.5));
-        assert_eq!(
-            value(&text, "picket_containers{state=\"active\"}"),
-            Some(2.0)
-        );
-        assert!(
-            !text.contains("picket_container_info") && !text.contains("picket_baseline_state"),
-            "what describes one container has no place here"
-        );
-        let openmetrics = metrics.openmetrics(now);
-        let exemplar = format!(
-            "picket_anomalies_total{{{owner}class=\"file\",severity=\"high\"}} 2 # {{event_id="
-        );
-        assert!(openmetrics.contains(&exemplar), "{openmetrics}");
-        metrics.container_gone(&web, now);
-        let later = metrics.text(now + 20 * MINUTE).unwrap();
-        assert_eq!(
-            value(&later, &series),
-            Some(2.0),
-            "the sidecar is still there"
-        );
-    }
 }
 
 #[test]
