@@ -1,0 +1,1 @@
+"""One file a scenario: ground truth in its docstring, steps in `payload`."""
