@@ -1,6 +1,8 @@
 #!/bin/sh
 # derive.sh IMAGE CACHE FOLDER BASE: makes an image by running FOLDER/install.sh in a container of the image BASE.
 # FOLDER/image holds what is set in the new image, a line each, as `docker commit --change` takes it.
+# FOLDER/with names another folder, seen from here, that is there under its own name; what its image/prepare.sh makes on
+# this machine is in /prepared.
 set -eu
 image=$1 cache=$2 folder=$3 base=$4
 mkdir -p "$cache/wheels"
@@ -10,6 +12,13 @@ set -- --volume "$folder:/build:ro" --volume "$cache/wheels:/wheels" --network h
 [ ! -e /etc/ssl/certs ] || set -- "$@" --volume /etc/ssl/certs:/etc/ssl/certs:ro
 [ ! -e /usr/share/ca-certificates ] || set -- "$@" --volume /usr/share/ca-certificates:/usr/share/ca-certificates:ro
 [ ! -e /etc/pip.conf ] || set -- "$@" --volume /etc/pip.conf:/etc/pip.conf:ro
+if [ -e "$folder/with" ]; then
+  with=$(cd "$folder/.." && cd "$(cat "$folder/with")" && pwd)
+  prepared=$cache/$(basename "$folder")-prepared
+  mkdir -p "$prepared"
+  "$with/image/prepare.sh" "$prepared"
+  set -- "$@" --volume "$with:/$(basename "$with"):ro" --volume "$prepared:/prepared:ro"
+fi
 container=picket-image-$$
 trap 'docker rm --force "$container" >/dev/null 2>&1' EXIT
 trap 'exit 1' HUP INT TERM

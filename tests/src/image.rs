@@ -21,7 +21,8 @@ pub const BUILD_COMMANDS: [(&str, &str); 2] = [("mmdebstrap", "mmdebstrap"), ("t
 /// The tag of an image; makes the image when the engine does not have it.
 ///
 /// A recipe is a folder with a program `build.sh`; or with a list of Debian `packages`, or the name of a `base`, and what
-/// is done in a container of either: `install.sh`, and settings in `image`.
+/// is done in a container of either: `install.sh`, and settings in `image`. The file `with` names one more folder that it
+/// needs.
 ///
 /// # Errors
 /// When it cannot be made.
@@ -78,13 +79,12 @@ fn run(script: &Path, images: &[&str], recipe: Option<&Path>) -> Result<()> {
 
 /// The files that decide what an image is, each with the name it is known by.
 fn ingredients(recipe: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let mut files = Vec::new();
-    list(recipe, &mut files)?;
-    files.sort();
-    let mut named = Vec::new();
-    for file in files {
-        let name = file.strip_prefix(recipe)?.to_string_lossy().into_owned();
-        named.push((name, file));
+    let mut named = contents(recipe)?;
+    if let Ok(folder) = fs::read_to_string(recipe.join("with")) {
+        let folder = folder.trim();
+        for (name, file) in contents(&recipes().join(folder))? {
+            named.push((format!("{folder}/{name}"), file));
+        }
     }
     if !recipe.join("build.sh").is_file() {
         for script in ["debian.sh", "derive.sh"] {
@@ -92,6 +92,18 @@ fn ingredients(recipe: &Path) -> Result<Vec<(String, PathBuf)>> {
         }
     }
     Ok(named)
+}
+
+/// The files of a folder in a fixed order, each with its name in there.
+fn contents(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let mut files = Vec::new();
+    list(folder, &mut files)?;
+    files.sort();
+    let named = files.into_iter().map(|file| {
+        let name = file.strip_prefix(folder)?.to_string_lossy().into_owned();
+        Ok((name, file))
+    });
+    named.collect()
 }
 
 /// Removes the images that earlier recipes made. One that a container still uses stays.
@@ -175,6 +187,9 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     for entry in entries {
         let path = entry?.path();
+        if path.ends_with("__pycache__") {
+            continue;
+        }
         if path.is_dir() {
             list(&path, files)?;
         } else {
@@ -211,6 +226,25 @@ mod tests {
         assert_ne!(changed, first);
         fs::rename(&file, dir.path().join("srv/other.py")).unwrap();
         assert_ne!(of(None), changed);
+    }
+
+    #[test]
+    fn a_fingerprint_covers_the_folder_that_a_recipe_names() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("recipe")).unwrap();
+        fs::create_dir_all(dir.path().join("shared/__pycache__")).unwrap();
+        let shared = dir.path().join("shared");
+        fs::write(
+            dir.path().join("recipe/with"),
+            shared.to_string_lossy().as_ref(),
+        )
+        .unwrap();
+        let of = || fingerprint(&ingredients(&dir.path().join("recipe")).unwrap(), None).unwrap();
+        let first = of();
+        fs::write(shared.join("__pycache__/world.pyc"), "compiled").unwrap();
+        assert_eq!(of(), first);
+        fs::write(shared.join("world.py"), "a = 1").unwrap();
+        assert_ne!(of(), first);
     }
 
     #[test]
