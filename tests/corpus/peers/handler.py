@@ -1,6 +1,7 @@
 """HTTP as the peers speak it: connections that are kept, answers of known length, no messages."""
 
 import http.server
+import socketserver
 import threading
 
 
@@ -22,11 +23,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def server_bind(self):
+        # HTTPServer asks the DNS for the name of its address, which takes long where none answers.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address
+
+
 def serve(handler, port, address=""):
-    http.server.ThreadingHTTPServer((address, port), handler).serve_forever()
+    Server((address, port), handler).serve_forever()
 
 
 def serve_beside(handler, port, address=""):
-    """As `serve`, once it listens, in a thread."""
-    server = http.server.ThreadingHTTPServer((address, port), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    """As `serve`, but in a thread. It listens when this returns."""
+    threading.Thread(target=Server((address, port), handler).serve_forever, daemon=True).start()
