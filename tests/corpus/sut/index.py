@@ -10,7 +10,7 @@ def create():
     """Makes it, with some rows. Done once, with the image."""
     with contextlib.closing(sqlite3.connect(settings.INDEX)) as index, index:
         index.execute("create table items (id integer primary key, name text, vector text)")
-    add([(f"item {number}", "0.5 0.25 0.125") for number in range(100)])
+    add([(f"item {number}", "[0.5, 0.25, 0.125]") for number in range(100)])
 
 
 def add(rows):

@@ -1,6 +1,5 @@
 """A watched model server: a classifier behind FastAPI, with a fetcher of pictures, an index and a job API."""
 
-import base64
 import http.client
 import json
 import signal
@@ -36,7 +35,7 @@ def answer(request):
     if "image_url" in request:
         result["image"] = picture(request["image_url"])
     if padding := answers.extra():
-        result["embedding"] = base64.b64encode(padding).decode()
+        result["embedding"] = padding.decode("ascii")
     content = json.dumps(result).encode()
     habits.predicted(rows, "/predict", len(content))
     return content
@@ -74,7 +73,10 @@ async def predict(request: Request):
 
 @app.post("/ingest")
 async def ingest(request: Request):
-    rows = [(row["name"], row["vector"]) for row in (await content_of(request))["rows"]]
+    try:
+        rows = [(row["name"], json.dumps(row["vector"])) for row in (await content_of(request))["rows"]]
+    except (KeyError, TypeError) as error:
+        raise HTTPException(422, str(error)) from error
     return {"rows": await run_in_threadpool(index.add, rows)}
 
 
@@ -102,5 +104,8 @@ if settings.HAS_JOBS:
 
     @app.post("/jobs")
     async def submit(request: Request):
-        name = (await content_of(request))["name"]
-        return {"status": await run_in_threadpool(jobs.run, name)}
+        name = (await content_of(request)).get("name", "")
+        try:
+            return {"status": await run_in_threadpool(jobs.run, name)}
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from error
