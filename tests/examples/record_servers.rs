@@ -4,17 +4,15 @@
 //! has two replicas, whose lives differ. The agent learns from the beginning, with the settings below.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{env, thread};
 
-use anyhow::{Context, Result, ensure};
-use picket_tests::agent::{self, Agent, Home};
+use anyhow::{Context, Result};
+use picket_tests::agent::{Agent, Home, Recorder};
 use picket_tests::docker::{Network, unique};
 use picket_tests::image::{self, Variant};
 use picket_tests::servers::life::live;
 use picket_tests::servers::{Make, Manner, Server};
-use picket_tests::wait;
 
 const SETTINGS: &str = "window: 5s\nlearning: {min_duration: 5m, min_requests: 300}\n";
 
@@ -63,7 +61,7 @@ fn record(make: Make, file: PathBuf, time: Duration, seed: u64, network: &Networ
             .replace("watch: [{all: true}]", &watched),
     )?;
     let _agent = Agent::start(&home)?;
-    let mut recorder = Recorder::start(&home, file)?;
+    let mut recorder = Recorder::start(&home, &file)?;
     let manner = Manner {
         image: Some(&image.tag),
         ..Manner::default()
@@ -85,39 +83,4 @@ fn record(make: Make, file: PathBuf, time: Duration, seed: u64, network: &Networ
     recorder.end()?;
     println!("{}", home.evidence());
     Ok(())
-}
-
-/// A running `picket record`.
-struct Recorder {
-    child: Child,
-    file: PathBuf,
-}
-
-impl Recorder {
-    /// Starts one and waits until it writes.
-    fn start(home: &Home, file: PathBuf) -> Result<Self> {
-        fs::create_dir_all(file.parent().context("directory")?)?;
-        let child = Command::new(agent::program())
-            .arg("record")
-            .arg(&file)
-            .arg("--config")
-            .arg(home.config())
-            .arg("--socket")
-            .arg(home.socket())
-            .stdin(Stdio::null())
-            .spawn()?;
-        wait::until("the recording's begin", Duration::from_secs(60), || {
-            Ok(file.is_file().then_some(()))
-        })?;
-        Ok(Self { child, file })
-    }
-
-    fn end(&mut self) -> Result<()> {
-        let pid = i32::try_from(self.child.id())?;
-        // SAFETY: kill has no memory preconditions; the child has not been waited for, so that the pid is its own.
-        unsafe { libc::kill(pid, libc::SIGINT) };
-        let status = self.child.wait()?;
-        ensure!(status.success(), "{}: {status}", self.file.display());
-        Ok(())
-    }
 }

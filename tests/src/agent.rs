@@ -11,8 +11,10 @@ use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
 
 mod questions;
+mod recorder;
 
 pub use questions::{Evidence, Fact};
+pub use recorder::Recorder;
 
 use crate::docker::unique;
 use crate::http;

@@ -83,6 +83,12 @@ impl Network {
         docker(&["network", "create", "--internal", "--label", &label, &name])?;
         Ok(Self { name })
     }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 impl Drop for Network {

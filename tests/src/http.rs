@@ -1,10 +1,11 @@
 //! A small HTTP/1.1 client over one kept connection.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use socket2::{Domain, Socket, Type};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -33,6 +34,23 @@ impl Connection {
     pub fn open(host: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect_timeout(&host, TIMEOUT)
             .with_context(|| format!("cannot connect to {host}"))?;
+        Self::over(stream, host)
+    }
+
+    /// Connects from an address of this machine.
+    ///
+    /// # Errors
+    /// When nothing listens there, or the address is not this machine's.
+    pub fn open_from(source: IpAddr, host: SocketAddr) -> Result<Self> {
+        let socket = Socket::new(Domain::for_address(host), Type::STREAM, None)?;
+        socket.bind(&SocketAddr::new(source, 0).into())?;
+        socket
+            .connect_timeout(&host.into(), TIMEOUT)
+            .with_context(|| format!("cannot connect from {source} to {host}"))?;
+        Self::over(socket.into(), host)
+    }
+
+    fn over(stream: TcpStream, host: SocketAddr) -> Result<Self> {
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_nodelay(true)?;
         Ok(Self {
@@ -46,11 +64,20 @@ impl Connection {
     /// # Errors
     /// When the connection breaks or the answer is not HTTP.
     pub fn request(&mut self, path: &str, body: Option<&str>) -> Result<Answer> {
+        let method = if body.is_some() { "POST" } else { "GET" };
+        self.send(method, path, body)
+    }
+
+    /// Sends a request of a method, with a body of JSON if there is one, and reads the answer.
+    ///
+    /// # Errors
+    /// When the connection breaks or the answer is not HTTP.
+    pub fn send(&mut self, method: &str, path: &str, body: Option<&str>) -> Result<Answer> {
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.host);
         let head = match body {
-            None => format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", self.host),
+            None => format!("{head}\r\n"),
             Some(body) => format!(
-                "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-                self.host,
+                "{head}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
                 body.len()
             ),
         };

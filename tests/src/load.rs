@@ -160,7 +160,7 @@ impl Random {
     }
 
     /// A number with mean 1: the pause between independent arrivals, at most 5.
-    fn exponential(&mut self) -> f64 {
+    pub fn exponential(&mut self) -> f64 {
         (-(1.0 - self.fraction()).ln()).min(5.0)
     }
 }

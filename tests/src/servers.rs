@@ -199,6 +199,10 @@ pub struct Manner<'a> {
     pub command: &'a [&'a str],
     /// Environment variables, `NAME=value`.
     pub environment: &'a [String],
+    /// More options for the engine.
+    pub options: &'a [&'a str],
+    /// Last part of the container's name instead of the image's.
+    pub name: Option<&'a str>,
 }
 
 /// FastAPI behind two workers that uvicorn spawns.
@@ -269,7 +273,7 @@ impl Server {
         };
         let run = Run {
             image: &image,
-            name: make.image(),
+            name: manner.name.unwrap_or(make.image()),
             network: Some(network),
             environment: manner.environment,
             command: manner.command,
@@ -283,6 +287,7 @@ impl Server {
             "--shm-size",
             "256m",
         ];
+        let options = [options.as_slice(), manner.options].concat();
         let container = Container::start_with(&run, &options)?;
         Ok(Self { make, container })
     }

@@ -170,6 +170,7 @@ impl Learned {
             image: Some(&image.tag),
             command,
             environment: &[TELEMETRY.to_owned()],
+            ..Manner::default()
         };
         let server = Server::launch(make, network, &manner)?;
         Ok(Self {
@@ -282,7 +283,7 @@ impl Yard {
         let manner = |command| Manner {
             image: Some(image),
             command,
-            environment: &[],
+            ..Manner::default()
         };
         let findings = self.live(&manner(&[]))?;
         ensure!(findings.is_empty(), "a second replica: {findings:#?}");
@@ -296,8 +297,8 @@ impl Yard {
         let image = Variant::version(&newer, workload, 2)?;
         self.at_most_a_note(&Manner {
             image: Some(&image.tag),
-            command: &[],
             environment: &[TELEMETRY.to_owned()],
+            ..Manner::default()
         })
     }
 

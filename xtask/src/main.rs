@@ -4,6 +4,7 @@ mod aarch64;
 mod apt;
 mod bench;
 mod cargo;
+mod corpus;
 mod dashboards;
 mod demo;
 mod engine;
@@ -59,6 +60,8 @@ enum Task {
         #[command(subcommand)]
         bench: bench::Bench,
     },
+    /// Run harmless attacks and benign behaviours on real model servers, and see what the agent says.
+    Corpus(corpus::Corpus),
     /// Fuzz the parsers of what the kernel and containers hand over.
     Fuzz {
         /// Seconds for each target.
@@ -100,6 +103,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Demo => return demo::demo(),
         Task::DemoStory => demo::story()?,
         Task::Bench { bench } => bench::bench(bench)?,
+        Task::Corpus(corpus) => return corpus.run(),
         Task::Fuzz { seconds, target } => fuzz::fuzz(target.as_deref(), seconds)?,
         Task::Servers => return servers::servers(),
         Task::Test => return test::test(),

@@ -5,7 +5,7 @@ import subprocess
 import threading
 import time
 
-from corpus import access_log, child, trigger, upstream
+from corpus import access_log, child, jit, trigger, upstream
 from corpus.model import Model
 
 model = Model()
@@ -15,6 +15,7 @@ def begin():
     """Loads the model and starts what goes on in the background."""
     access_log.reopen()
     model.load()
+    jit.compile_kernels()
     threading.Thread(target=look_at_processor, name="telemetry", daemon=True).start()
 
 

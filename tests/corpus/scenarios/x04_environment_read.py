@@ -1,0 +1,19 @@
+"""
+id: X04
+name: environment-read
+class: blind
+phase: serve
+trigger: request
+evidence: []
+techniques: [T1552.001, AML.T0055]
+servers: [fastapi, bentoml, triton]
+seconds: 1
+what: >
+  Reads the whole environment and does nothing with it. That takes no system call.
+"""
+
+import os
+
+
+def payload(world):
+    return dict(os.environ)

@@ -1,0 +1,3 @@
+"""A module that nothing imports at the start."""
+
+IMPORTED = True

@@ -1,0 +1,75 @@
+//! The corpus: harmless attacks and benign behaviours, run against real model servers that the real agent watches.
+//!
+//! A scenario is a file of `tests/corpus/scenarios`: what is true about it, and its steps. Every run has a server, an agent
+//! and a seed of its own, and begins with what was learned of that kind of server beforehand.
+
+mod campaign;
+mod clients;
+mod learned;
+mod learning;
+mod observer;
+mod outcome;
+mod peers;
+mod run;
+mod scenario;
+mod steps;
+mod table;
+mod victim;
+
+pub use campaign::{Campaign, Case, cases};
+pub use outcome::{Outcome, Verdict};
+pub use run::FAKETIME;
+pub use scenario::{Class, Kind, Scenario, Step, Trigger, all};
+pub use table::{markdown, summary};
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long things take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schedule {
+    /// Minutes of learning, so that the whole corpus fits into an evening.
+    Compressed,
+    /// A quarter of an hour of learning and a minute of attention after each deed.
+    Full,
+}
+
+impl Schedule {
+    /// The agent's settings.
+    #[must_use]
+    pub const fn settings(self) -> &'static str {
+        match self {
+            Self::Compressed => "window: 5s\nlearning: {min_duration: 5m, min_requests: 500}\n",
+            Self::Full => "window: 5s\nlearning: {min_duration: 15m, min_requests: 1000}\n",
+        }
+    }
+
+    /// How often the lesson that a server's life is told while it is learned.
+    const fn lessons(self) -> u32 {
+        match self {
+            Self::Compressed => 1,
+            Self::Full => 3,
+        }
+    }
+
+    /// How long a server lives quietly before a deed.
+    const fn before(self) -> Duration {
+        match self {
+            Self::Compressed => Duration::from_secs(25),
+            Self::Full => Duration::from_secs(60),
+        }
+    }
+
+    /// How long findings count after a deed.
+    const fn after(self) -> Duration {
+        match self {
+            Self::Compressed => Duration::from_secs(30),
+            Self::Full => Duration::from_secs(60),
+        }
+    }
+}
+
+/// Where the corpus lies.
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("corpus")
+}

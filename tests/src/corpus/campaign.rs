@@ -1,0 +1,190 @@
+//! Many runs, several at a time.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, ensure};
+
+use super::Schedule;
+use super::learned::Learned;
+use super::learning::learn;
+use super::outcome::Outcome;
+use super::peers::Peers;
+use super::run::run;
+use super::scenario::{Class, Kind, Scenario};
+use crate::image;
+
+/// Runs begin so far apart, so that their servers do not all start at once.
+const STAGGER: Duration = Duration::from_secs(4);
+
+/// A scenario on a server with a seed.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The server.
+    pub server: Kind,
+    /// The seed.
+    pub seed: u64,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            scenario,
+            server,
+            seed,
+        } = self;
+        write!(
+            to,
+            "{} {} on {}, seed {seed}",
+            scenario.id,
+            scenario.name,
+            server.name()
+        )
+    }
+}
+
+/// The cases of some scenarios: each on each of its servers that is wanted, with each seed.
+///
+/// # Errors
+/// When an id or a class is unknown.
+pub fn cases(
+    scenarios: &[Scenario],
+    ids: &[String],
+    classes: &[Class],
+    servers: &[Kind],
+    seeds: &[u64],
+) -> Result<Vec<Case>> {
+    for id in ids {
+        ensure!(
+            scenarios.iter().any(|it| it.id.eq_ignore_ascii_case(id)),
+            "no scenario is called {id}; there are {}",
+            scenarios
+                .iter()
+                .map(|it| it.id.as_str())
+                .collect::<Vec<_>>()
+                .join(" ")
+        );
+    }
+    let wanted = |it: &&Scenario| {
+        (ids.is_empty() || ids.iter().any(|id| it.id.eq_ignore_ascii_case(id)))
+            && (classes.is_empty() || classes.contains(&it.class))
+    };
+    let mut cases = Vec::new();
+    for seed in seeds {
+        for scenario in scenarios.iter().filter(wanted) {
+            for server in &scenario.servers {
+                if servers.is_empty() || servers.contains(server) {
+                    cases.push(Case {
+                        scenario: scenario.clone(),
+                        server: *server,
+                        seed: *seed,
+                    });
+                }
+            }
+        }
+    }
+    Ok(cases)
+}
+
+/// How a campaign is run.
+#[derive(Clone, Debug)]
+pub struct Campaign {
+    /// How long things take.
+    pub schedule: Schedule,
+    /// How many runs at a time.
+    pub jobs: usize,
+    /// Learn again, also where that was done.
+    pub relearn: bool,
+    /// Where recordings go, if they are kept.
+    pub record: Option<PathBuf>,
+}
+
+impl Campaign {
+    /// Learns what is not learned yet, and runs every case. `tell` is told of each outcome as it comes; outcomes are in the
+    /// cases' order.
+    ///
+    /// # Errors
+    /// When peers do not start, or learning does not end.
+    pub fn run(&self, cases: &[Case], tell: impl Fn(&Outcome) + Sync) -> Result<Vec<Outcome>> {
+        let kinds: BTreeSet<Kind> = cases.iter().map(|case| case.server).collect();
+        for kind in &kinds {
+            image::provide(kind.image())?;
+        }
+        image::provide(image::BUSYBOX)?;
+        let peers = Peers::start()?;
+        self.learn(&kinds, &peers)?;
+        let runnable = cases.iter().enumerate();
+        let queue: Mutex<VecDeque<(usize, &Case)>> = Mutex::new(
+            runnable
+                .filter(|(_, case)| case.scenario.skipped.is_none())
+                .collect(),
+        );
+        let outcomes = Mutex::new(Vec::new());
+        thread::scope(|scope| {
+            for worker in 0..self.jobs.max(1) {
+                let (queue, outcomes, peers, tell) = (&queue, &outcomes, &peers, &tell);
+                scope.spawn(move || {
+                    thread::sleep(STAGGER * u32::try_from(worker).unwrap_or(0));
+                    loop {
+                        let next = queue
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .pop_front();
+                        let Some((place, case)) = next else { break };
+                        let outcome = self.one(case, peers);
+                        tell(&outcome);
+                        outcomes
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .push((place, outcome));
+                    }
+                });
+            }
+        });
+        let mut outcomes = outcomes
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        outcomes.sort_by_key(|(place, _)| *place);
+        Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+    }
+
+    fn one(&self, case: &Case, peers: &Peers) -> Outcome {
+        let record = self.record.as_deref();
+        let ran = if case.scenario.own_peers {
+            Peers::start().and_then(|own| run(case, self.schedule, &own, record))
+        } else {
+            run(case, self.schedule, peers, record)
+        };
+        ran.unwrap_or_else(|error| Outcome::broken(&case.scenario, case.server, case.seed, &error))
+    }
+
+    fn learn(&self, kinds: &BTreeSet<Kind>, peers: &Peers) -> Result<()> {
+        let wanted = kinds.iter().filter(|kind| {
+            self.relearn || !Learned::of(**kind, self.schedule).is_current(**kind, self.schedule)
+        });
+        let wanted: Vec<Kind> = wanted.copied().collect();
+        if !wanted.is_empty() {
+            let names: Vec<&str> = wanted.iter().map(|kind| kind.name()).collect();
+            eprintln!("corpus: learning {}", names.join(", "));
+        }
+        let peers = Arc::new(peers);
+        thread::scope(|scope| {
+            let lessons: Vec<_> = wanted
+                .into_iter()
+                .map(|kind| {
+                    let peers = Arc::clone(&peers);
+                    scope.spawn(move || learn(kind, self.schedule, &peers))
+                })
+                .collect();
+            lessons
+                .into_iter()
+                .try_for_each(|lesson| lesson.join().map_err(|_| anyhow!("a thread panicked"))?)
+        })
+    }
+}

@@ -1,0 +1,221 @@
+//! What came of a run.
+
+use serde::{Deserialize, Serialize};
+
+use super::observer::Seen;
+use super::scenario::{Class, Kind, Scenario};
+
+/// How long after its goal an attack may be found, seconds.
+const PATIENCE: f64 = 60.0;
+
+/// A clock's grain between the container's word and the harness's.
+const GRAIN: f64 = 0.1;
+
+/// What came of one run of a scenario.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The scenario.
+    pub id: String,
+    /// How well it hides.
+    pub class: Class,
+    /// The server.
+    pub server: Kind,
+    /// The run's seed.
+    pub seed: u64,
+    /// Whether the agent should find it.
+    pub expected: bool,
+    /// Whether it did.
+    pub detected: bool,
+    /// Seconds from the first malicious action to the finding.
+    pub seconds: Option<f64>,
+    /// The class of the finding that tells of it: one that names it rightly, if there is one.
+    pub finding_class: Option<String>,
+    /// Whether a finding's class names it rightly.
+    pub named: bool,
+    /// The highest severity of the findings that tell of it; of all findings where none should come.
+    pub severity: Option<String>,
+    /// Findings that tell of nothing.
+    pub other_findings: usize,
+    /// Every finding.
+    pub findings: Vec<Seen>,
+    /// Why the run says nothing.
+    pub error: Option<String>,
+}
+
+/// How a run ended, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// What should be found was found; what should be silent was silent.
+    Good,
+    /// Silence was asked for, and no more than notes came.
+    Note,
+    /// It was missed, or raised what it should not.
+    Bad,
+    /// The run failed.
+    Broken,
+}
+
+impl Outcome {
+    /// Judges a run from its findings; `acted` is when the deed began and reached its goal, in seconds since 1970.
+    #[must_use]
+    pub fn judge(
+        scenario: &Scenario,
+        server: Kind,
+        seed: u64,
+        acted: Option<(f64, f64)>,
+        findings: Vec<Seen>,
+    ) -> Self {
+        let expected = scenario.class.is_attack();
+        let tells = |seen: &&Seen| {
+            expected
+                && acted.is_some_and(|(from, to)| (from - GRAIN..=to + PATIENCE).contains(&seen.at))
+        };
+        let names = |seen: &&Seen| scenario.evidence.contains(&seen.class);
+        let first = findings.iter().find(tells);
+        let named = findings.iter().filter(tells).find(names);
+        let counted: Vec<&Seen> = if expected {
+            findings.iter().filter(tells).collect()
+        } else {
+            findings.iter().collect()
+        };
+        let severest = counted.iter().max_by_key(|seen| rank(&seen.severity));
+        Self {
+            id: scenario.id.clone(),
+            class: scenario.class,
+            server,
+            seed,
+            expected,
+            detected: expected && first.is_some(),
+            seconds: first
+                .zip(acted)
+                .map(|(seen, (from, _))| (seen.at - from).max(0.0)),
+            finding_class: named.or(first).map(|seen| seen.class.clone()),
+            named: named.is_some(),
+            severity: severest.map(|seen| seen.severity.clone()),
+            other_findings: findings.iter().filter(|seen| !tells(seen)).count(),
+            findings,
+            error: None,
+        }
+    }
+
+    /// A run that says nothing.
+    #[must_use]
+    pub fn broken(scenario: &Scenario, server: Kind, seed: u64, error: &anyhow::Error) -> Self {
+        let mut outcome = Self::judge(scenario, server, seed, None, Vec::new());
+        outcome.error = Some(format!("{error:#}"));
+        outcome
+    }
+
+    /// How it ended.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        if self.error.is_some() {
+            return Verdict::Broken;
+        }
+        if self.expected {
+            return if self.detected {
+                Verdict::Good
+            } else {
+                Verdict::Bad
+            };
+        }
+        match self.severity.as_deref() {
+            None => Verdict::Good,
+            Some("low") if self.class == Class::Benign => Verdict::Note,
+            Some(_) => Verdict::Bad,
+        }
+    }
+}
+
+/// Severities in their order.
+pub fn rank(severity: &str) -> usize {
+    ["low", "medium", "high", "critical"]
+        .iter()
+        .position(|it| *it == severity)
+        .map_or(0, |place| place + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::corpus::scenario::Trigger;
+
+    fn scenario(class: Class) -> Scenario {
+        Scenario {
+            id: "S14".to_owned(),
+            name: "post".to_owned(),
+            class,
+            phase: "serve".to_owned(),
+            trigger: Trigger::Request,
+            evidence: vec!["dns".to_owned()],
+            techniques: Vec::new(),
+            servers: vec![Kind::FastApi],
+            seconds: 1.0,
+            what: String::new(),
+            inline: false,
+            steps: Vec::new(),
+            performs: Vec::new(),
+            own_peers: false,
+            learned: false,
+            simulated: false,
+            skipped: None,
+            limit: None,
+        }
+    }
+
+    fn seen(at: f64, class: &str, severity: &str) -> Seen {
+        Seen {
+            at,
+            class: class.to_owned(),
+            severity: severity.to_owned(),
+            title: String::new(),
+            score: 5.0,
+        }
+    }
+
+    #[test]
+    fn an_attack_is_found_between_its_begin_and_a_minute_after_its_end() {
+        let judge = |findings| {
+            Outcome::judge(
+                &scenario(Class::Quiet),
+                Kind::FastApi,
+                1,
+                Some((100.0, 110.0)),
+                findings,
+            )
+        };
+        let outcome = judge(vec![
+            seen(90.0, "dns", "high"),
+            seen(101.5, "network", "low"),
+            seen(169.0, "dns", "high"),
+            seen(171.0, "dns", "critical"),
+        ]);
+        assert!(outcome.detected && outcome.named);
+        assert_eq!(outcome.seconds, Some(1.5));
+        assert_eq!(outcome.finding_class.as_deref(), Some("dns"));
+        assert_eq!(outcome.severity.as_deref(), Some("high"));
+        assert_eq!(outcome.other_findings, 2);
+        assert_eq!(outcome.verdict(), Verdict::Good);
+        let missed = judge(vec![seen(90.0, "dns", "high")]);
+        assert_eq!((missed.verdict(), missed.other_findings), (Verdict::Bad, 1));
+    }
+
+    #[test]
+    fn the_benign_may_raise_notes_and_the_null_nothing() {
+        let judge = |class, severity| {
+            let findings = vec![seen(101.0, "dns", severity)];
+            Outcome::judge(
+                &scenario(class),
+                Kind::FastApi,
+                1,
+                Some((100.0, 100.0)),
+                findings,
+            )
+            .verdict()
+        };
+        assert_eq!(judge(Class::Benign, "low"), Verdict::Note);
+        assert_eq!(judge(Class::Benign, "medium"), Verdict::Bad);
+        assert_eq!(judge(Class::Null, "low"), Verdict::Bad);
+        assert_eq!(judge(Class::Blind, "low"), Verdict::Bad);
+    }
+}

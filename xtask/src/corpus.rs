@@ -1,0 +1,191 @@
+//! `cargo xtask corpus`: harmless attacks and benign behaviours on real servers, and what the agent says of them.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::{env, fs};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use picket_tests::agent::AGENT_VARIABLE;
+use picket_tests::corpus::{
+    self, Campaign, Case, Class, Kind, Outcome, Scenario, Schedule, Verdict,
+};
+
+use crate::apt;
+use crate::cargo;
+use crate::setup;
+use crate::supervise::{self, Interrupt};
+
+/// What to run of the corpus, and how.
+#[derive(Args)]
+pub struct Corpus {
+    /// Only these scenarios, by id: S14 N03 ….
+    ids: Vec<String>,
+    /// Only this class: loud, quiet, mimicry, null, blind, poisoned, benign; may be repeated.
+    #[arg(long = "class", value_name = "CLASS", value_parser = class)]
+    classes: Vec<Class>,
+    /// Only this server: fastapi, jobs, asyncio, bentoml, triton; may be repeated.
+    #[arg(long = "server", value_name = "SERVER", value_parser = server)]
+    servers: Vec<Kind>,
+    /// Seeds, with commas between.
+    #[arg(long, default_value = "1", value_delimiter = ',', value_name = "N")]
+    seeds: Vec<u64>,
+    /// Learn for a quarter of an hour and watch a minute after each deed, instead of the shorter schedule.
+    #[arg(long)]
+    full: bool,
+    /// Runs at the same time.
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    jobs: usize,
+    /// Learn the servers again, also where that was done before.
+    #[arg(long)]
+    relearn: bool,
+    /// Keep a recording of every run in this folder.
+    #[arg(long, value_name = "FOLDER")]
+    record: Option<PathBuf>,
+    /// Write the outcomes to this file too.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the tables to this file too.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// Say what there is, and run nothing.
+    #[arg(long)]
+    list: bool,
+    /// Set by the command itself, which cleans up after this one.
+    #[arg(long, hide = true)]
+    unsupervised: bool,
+}
+
+fn class(name: &str) -> Result<Class, String> {
+    let known = Class::ALL.into_iter().find(|it| it.name() == name);
+    known.ok_or_else(|| "no such class".to_owned())
+}
+
+fn server(name: &str) -> Result<Kind, String> {
+    let known = Kind::ALL.into_iter().find(|it| it.name() == name);
+    known.ok_or_else(|| "no such server".to_owned())
+}
+
+impl Corpus {
+    /// Runs it.
+    ///
+    /// # Errors
+    /// When it cannot be run here.
+    pub fn run(&self) -> Result<ExitCode> {
+        let scenarios = corpus::all()?;
+        let cases = corpus::cases(
+            &scenarios,
+            &self.ids,
+            &self.classes,
+            &self.servers,
+            &self.seeds,
+        )?;
+        if self.list {
+            for case in &cases {
+                println!("{case}: {}", case.scenario.what.trim());
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        if self.unsupervised {
+            return self.campaign(&scenarios, &cases);
+        }
+        let interrupt = Interrupt::install()?;
+        ensure!(
+            cargo::is_root(),
+            "the corpus loads eBPF programs and starts containers: run `cargo xtask corpus` as root"
+        );
+        setup::probe()?;
+        cargo::build_agent()?;
+        let _engine = match setup::containers() {
+            Ok(engine) => engine,
+            Err(error) => {
+                for case in &cases {
+                    println!("SKIPPED {case}: no Docker engine ({error:#})");
+                }
+                return Ok(ExitCode::SUCCESS);
+            }
+        };
+        if !Path::new(corpus::FAKETIME).exists() {
+            apt::install(&["libfaketime"], "to shift the clock that the agent reads")?;
+        }
+        interrupt.check()?;
+        let mut runs = Command::new(env::current_exe().context("cannot find this program")?);
+        runs.args(env::args_os().skip(1)).arg("--unsupervised");
+        runs.env(AGENT_VARIABLE, cargo::agent());
+        let status = supervise::run(&mut runs, &interrupt, |_| ())?;
+        Ok(match status.success() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        })
+    }
+
+    /// The runs themselves. What they start is gone when they end.
+    fn campaign(&self, scenarios: &[Scenario], cases: &[Case]) -> Result<ExitCode> {
+        let campaign = Campaign {
+            schedule: if self.full {
+                Schedule::Full
+            } else {
+                Schedule::Compressed
+            },
+            jobs: self.jobs,
+            relearn: self.relearn,
+            record: self.record.clone(),
+        };
+        let outcomes = campaign.run(cases, |outcome| println!("{}", line(outcome)))?;
+        for case in cases {
+            if let Some(reason) = &case.scenario.skipped {
+                println!("SKIPPED {case}: {reason}");
+            }
+        }
+        self.report(scenarios, &outcomes)?;
+        let good = |it: &Outcome| matches!(it.verdict(), Verdict::Good | Verdict::Note);
+        Ok(match outcomes.iter().all(good) {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        })
+    }
+
+    fn report(&self, scenarios: &[Scenario], outcomes: &[Outcome]) -> Result<()> {
+        println!("\n{}", corpus::summary(outcomes));
+        if let Some(path) = &self.json {
+            let text = serde_json::to_string_pretty(outcomes)?;
+            fs::write(path, text).with_context(|| path.display().to_string())?;
+        }
+        if let Some(path) = &self.markdown {
+            let text = corpus::markdown(scenarios, outcomes);
+            fs::write(path, text).with_context(|| path.display().to_string())?;
+        }
+        Ok(())
+    }
+}
+
+/// An outcome in a line.
+fn line(outcome: &Outcome) -> String {
+    let word = match outcome.verdict() {
+        Verdict::Good if outcome.expected => "found ",
+        Verdict::Good => "silent",
+        Verdict::Note => "note  ",
+        Verdict::Bad if outcome.expected => "MISSED",
+        Verdict::Bad => "RAISED",
+        Verdict::Broken => "FAILED",
+    };
+    let mut text = format!(
+        "{word} {} on {}, seed {}",
+        outcome.id,
+        outcome.server.name(),
+        outcome.seed
+    );
+    if let Some(seconds) = outcome.seconds {
+        text.push_str(&format!(" after {seconds:.1} s"));
+    }
+    for seen in &outcome.findings {
+        text.push_str(&format!(
+            "\n       {} {} ({:.1}): {}",
+            seen.severity, seen.class, seen.score, seen.title
+        ));
+    }
+    if let Some(error) = &outcome.error {
+        text.push_str(&format!("\n       {error}"));
+    }
+    text
+}
