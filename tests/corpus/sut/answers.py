@@ -5,7 +5,10 @@ import time
 
 
 class Answers:
-    """Each thing asked for is for one answer, the next. A server calls `extra` once for each answer it makes."""
+    """`padding` is ASCII that the next answer is to carry, `work` the seconds of processor time it is to cost.
+
+    A server calls `extra` once for each answer it makes; what was asked for is then done.
+    """
 
     def __init__(self):
         self.padding = None
