@@ -10,6 +10,7 @@ mod learning;
 mod observer;
 mod outcome;
 mod peers;
+mod rejudge;
 mod run;
 mod scenario;
 mod steps;
@@ -18,6 +19,7 @@ mod victim;
 
 pub use campaign::{Campaign, Case, cases};
 pub use outcome::{Outcome, Verdict};
+pub use rejudge::rejudge;
 pub use run::FAKETIME;
 pub use scenario::{Class, Kind, Scenario, Step, Trigger, all};
 pub use table::{markdown, summary};
@@ -39,8 +41,12 @@ impl Schedule {
     #[must_use]
     pub const fn settings(self) -> &'static str {
         match self {
-            Self::Compressed => "window: 5s\nlearning: {min_duration: 5m, min_requests: 500}\n",
-            Self::Full => "window: 5s\nlearning: {min_duration: 15m, min_requests: 1000}\n",
+            Self::Compressed => {
+                "window: 5s\nlearning: {min_duration: 5m, min_requests: 500}\ndevices: [/dev/nvidia*, /dev/shm/fakegpu*]\n"
+            }
+            Self::Full => {
+                "window: 5s\nlearning: {min_duration: 15m, min_requests: 1000}\ndevices: [/dev/nvidia*, /dev/shm/fakegpu*]\n"
+            }
         }
     }
 

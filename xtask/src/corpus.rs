@@ -42,6 +42,9 @@ pub struct Corpus {
     /// Keep a recording of every run in this folder.
     #[arg(long, value_name = "FOLDER")]
     record: Option<PathBuf>,
+    /// Judge the recorded runs of this folder by the present detector, and run nothing.
+    #[arg(long, value_name = "FOLDER")]
+    replay: Option<PathBuf>,
     /// Write the outcomes to this file too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -85,6 +88,13 @@ impl Corpus {
                 println!("{case}: {}", case.scenario.what.trim());
             }
             return Ok(ExitCode::SUCCESS);
+        }
+        if let Some(folder) = &self.replay {
+            let outcomes = corpus::rejudge(folder, &scenarios, self.jobs)?;
+            for outcome in &outcomes {
+                println!("{}", line(outcome));
+            }
+            return self.conclude(&scenarios, &outcomes);
         }
         if self.unsupervised {
             return self.campaign(&scenarios, &cases);
@@ -137,7 +147,11 @@ impl Corpus {
                 println!("SKIPPED {case}: {reason}");
             }
         }
-        self.report(scenarios, &outcomes)?;
+        self.conclude(scenarios, &outcomes)
+    }
+
+    fn conclude(&self, scenarios: &[Scenario], outcomes: &[Outcome]) -> Result<ExitCode> {
+        self.report(scenarios, outcomes)?;
         let good = |it: &Outcome| matches!(it.verdict(), Verdict::Good | Verdict::Note);
         Ok(match outcomes.iter().all(good) {
             true => ExitCode::SUCCESS,

@@ -1,7 +1,7 @@
 //! `picket replay`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,6 +10,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::{Format, Global, output};
+use crate::baseline::key::Key as BaselineKey;
+use crate::baseline::model::Baseline;
 use crate::config::{Config, Key, Loaded};
 use crate::detect::finding::Severity;
 use crate::engine::{Reported, Settings, Time};
@@ -43,6 +45,9 @@ pub(super) struct Replay {
     /// How fast: `max`, or times the speed of the clock: 1x, 60x
     #[arg(long, value_name = "SPEED", default_value = "max", value_parser = speed)]
     speed: Speed,
+    /// Judge by what this version learns from another recording, which began before anything was learned
+    #[arg(long, value_name = "FILE")]
+    learned_by: Option<PathBuf>,
     /// Judge by another setting than the agent did: learning.min_duration=10m, budget.findings_per_container_month=5,
     /// allow, never_learn, devices
     #[arg(long, value_name = "KEY=VALUE")]
@@ -70,6 +75,9 @@ impl Replay {
         let settings = self.settings(&reader.header().settings)?;
         let host = reader.header().host.clone();
         let mut replay = Replaying::new(reader, Some(&settings))?;
+        if let Some(lesson) = &self.learned_by {
+            replay = replay.judging_by(learn(lesson)?);
+        }
         let mut findings: BTreeMap<Severity, u64> = BTreeMap::new();
         let begun = Instant::now();
         let mut pace = Pace::new(self.speed);
@@ -118,6 +126,13 @@ impl Replay {
         }
         Ok(Settings::from(&loaded.config))
     }
+}
+
+/// What a recording teaches.
+fn learn(lesson: &Path) -> anyhow::Result<BTreeMap<BaselineKey, Baseline>> {
+    let mut replay = Replaying::new(Reader::open(lesson)?, None)?;
+    while replay.step()?.is_some() {}
+    Ok(replay.into_baselines())
 }
 
 /// Keeps to the recording's own time.

@@ -1,6 +1,6 @@
 //! Feeding a recording back to the core.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 
 use super::{ReadError, Reader};
@@ -13,6 +13,8 @@ use crate::engine::{Effects, Engine, Input, Settings, SettingsError, Time};
 pub struct Replay<R> {
     reader: Reader<R>,
     engine: Engine<BTreeMap<Key, Baseline>>,
+    /// Baselines of the recording that another recording's take the place of.
+    replaced: BTreeSet<Key>,
     passed: Passed,
 }
 
@@ -51,8 +53,19 @@ impl<R: BufRead> Replay<R> {
         Ok(Self {
             engine: Engine::new(settings, header.boot_ms, BTreeMap::new())?,
             reader,
+            replaced: BTreeSet::new(),
             passed: Passed::default(),
         })
+    }
+
+    /// Judges by these baselines instead of those that the recording holds of the same workloads.
+    #[must_use]
+    pub fn judging_by(mut self, baselines: BTreeMap<Key, Baseline>) -> Self {
+        self.replaced = baselines.keys().cloned().collect();
+        for baseline in baselines.into_values() {
+            self.engine.take(Input::Baseline(Box::new(baseline)));
+        }
+        self
     }
 
     /// Feeds the next input; `None` at the recording's end.
@@ -77,7 +90,12 @@ impl<R: BufRead> Replay<R> {
             }
             _ => {}
         }
-        let effects = self.engine.take(input);
+        let effects = match &input {
+            Input::Baseline(baseline) if self.replaced.contains(&baseline.key) => {
+                Effects::default()
+            }
+            _ => self.engine.take(input),
+        };
         Ok(Some(Step {
             time: self.engine.time(),
             effects,
@@ -94,6 +112,12 @@ impl<R: BufRead> Replay<R> {
     #[must_use]
     pub fn reader(&self) -> &Reader<R> {
         &self.reader
+    }
+
+    /// What was learned of the recording and of what came with it.
+    #[must_use]
+    pub fn into_baselines(mut self) -> BTreeMap<Key, Baseline> {
+        std::mem::take(self.engine.baselines_mut())
     }
 
     /// The core, as far as the recording has brought it.

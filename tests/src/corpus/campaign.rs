@@ -14,6 +14,7 @@ use super::learned::Learned;
 use super::learning::learn;
 use super::outcome::Outcome;
 use super::peers::Peers;
+use super::rejudge;
 use super::run::run;
 use super::scenario::{Class, Kind, Scenario};
 use crate::image;
@@ -119,6 +120,12 @@ impl Campaign {
         image::provide(image::BUSYBOX)?;
         let peers = Peers::start()?;
         self.learn(&kinds, &peers)?;
+        if let Some(folder) = &self.record {
+            for kind in &kinds {
+                let learned = Learned::of(*kind, self.schedule);
+                learned.copy_recording(&rejudge::lesson(folder, *kind))?;
+            }
+        }
         let runnable = cases.iter().enumerate();
         let queue: Mutex<VecDeque<(usize, &Case)>> = Mutex::new(
             runnable
@@ -161,7 +168,15 @@ impl Campaign {
         } else {
             run(case, self.schedule, peers, record)
         };
-        ran.unwrap_or_else(|error| Outcome::broken(&case.scenario, case.server, case.seed, &error))
+        let outcome = ran.unwrap_or_else(|error| {
+            Outcome::broken(&case.scenario, case.server, case.seed, &error)
+        });
+        if let Some(folder) = record
+            && let Err(error) = rejudge::keep(folder, case, &outcome)
+        {
+            eprintln!("{case}: {error:#}");
+        }
+        outcome
     }
 
     fn learn(&self, kinds: &BTreeSet<Kind>, peers: &Peers) -> Result<()> {

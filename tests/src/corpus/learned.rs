@@ -61,11 +61,28 @@ impl Learned {
     /// When there is no room.
     pub fn fresh_recording(&self) -> Result<PathBuf> {
         fs::create_dir_all(&self.folder)?;
-        let file = self.folder.join("learning.picket");
+        let file = self.recording();
         if file.exists() {
             fs::remove_file(&file)?;
         }
         Ok(file)
+    }
+
+    /// Copies the recording of its learning.
+    ///
+    /// # Errors
+    /// When it cannot be copied.
+    pub fn copy_recording(&self, to: &Path) -> Result<()> {
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::copy(self.recording(), to)
+            .map(drop)
+            .with_context(|| to.display().to_string())
+    }
+
+    fn recording(&self) -> PathBuf {
+        self.folder.join("learning.picket")
     }
 
     fn stamp(&self) -> PathBuf {

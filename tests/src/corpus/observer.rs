@@ -91,13 +91,20 @@ fn look(home: &Home, seen: &Mutex<Vec<Seen>>) {
     let findings = home.findings();
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     let known = seen.len();
-    seen.extend(findings.iter().skip(known).map(read));
+    let now = now();
+    seen.extend(
+        findings
+            .iter()
+            .skip(known)
+            .map(|finding| read(finding, now)),
+    );
 }
 
-fn read(finding: &Value) -> Seen {
+/// A finding as the agent's log has it, seen at a time.
+pub fn read(finding: &Value, at: f64) -> Seen {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     Seen {
-        at: now(),
+        at,
         class: text(&finding["finding_info"]["types"][0]),
         severity: text(&finding["severity"]).to_lowercase(),
         title: text(&finding["finding_info"]["title"]),

@@ -1,5 +1,7 @@
 //! What came of a run.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::observer::Seen;
@@ -36,6 +38,8 @@ pub struct Outcome {
     pub severity: Option<String>,
     /// Findings that tell of nothing.
     pub other_findings: usize,
+    /// When each deed began and reached its goal, seconds since 1970.
+    pub acted: Vec<(f64, f64)>,
     /// Every finding.
     pub findings: Vec<Seen>,
     /// Why the run says nothing.
@@ -56,25 +60,31 @@ pub enum Verdict {
 }
 
 impl Outcome {
-    /// Judges a run from its findings; `acted` is when the deed began and reached its goal, in seconds since 1970.
+    /// Judges a run from its findings; `acted` is when each deed began and reached its goal, in seconds since 1970. Of
+    /// several deeds each must be found.
     #[must_use]
     pub fn judge(
         scenario: &Scenario,
         server: Kind,
         seed: u64,
-        acted: Option<(f64, f64)>,
+        acted: &[(f64, f64)],
         findings: Vec<Seen>,
     ) -> Self {
         let expected = scenario.class.is_attack();
-        let tells = |seen: &&Seen| {
-            expected
-                && acted.is_some_and(|(from, to)| (from - GRAIN..=to + PATIENCE).contains(&seen.at))
-        };
-        let names = |seen: &&Seen| scenario.evidence.contains(&seen.class);
-        let first = findings.iter().find(tells);
-        let named = findings.iter().filter(tells).find(names);
+        let begin = acted.first().map(|(from, _)| *from);
+        let told: Vec<&Seen> = findings
+            .iter()
+            .filter(|seen| expected && deed_of(seen, acted).is_some())
+            .collect();
+        let deeds: BTreeSet<usize> = told
+            .iter()
+            .filter_map(|seen| deed_of(seen, acted))
+            .collect();
+        let named = told
+            .iter()
+            .find(|seen| scenario.evidence.contains(&seen.class));
         let counted: Vec<&Seen> = if expected {
-            findings.iter().filter(tells).collect()
+            told.clone()
         } else {
             findings.iter().collect()
         };
@@ -85,14 +95,16 @@ impl Outcome {
             server,
             seed,
             expected,
-            detected: expected && first.is_some(),
-            seconds: first
-                .zip(acted)
-                .map(|(seen, (from, _))| (seen.at - from).max(0.0)),
-            finding_class: named.or(first).map(|seen| seen.class.clone()),
+            detected: !acted.is_empty() && deeds.len() == acted.len(),
+            seconds: told
+                .first()
+                .zip(begin)
+                .map(|(seen, begin)| (seen.at - begin).max(0.0)),
+            finding_class: named.or(told.first()).map(|seen| seen.class.clone()),
             named: named.is_some(),
             severity: severest.map(|seen| seen.severity.clone()),
-            other_findings: findings.iter().filter(|seen| !tells(seen)).count(),
+            other_findings: findings.len() - told.len(),
+            acted: acted.to_vec(),
             findings,
             error: None,
         }
@@ -101,7 +113,7 @@ impl Outcome {
     /// A run that says nothing.
     #[must_use]
     pub fn broken(scenario: &Scenario, server: Kind, seed: u64, error: &anyhow::Error) -> Self {
-        let mut outcome = Self::judge(scenario, server, seed, None, Vec::new());
+        let mut outcome = Self::judge(scenario, server, seed, &[], Vec::new());
         outcome.error = Some(format!("{error:#}"));
         outcome
     }
@@ -125,6 +137,15 @@ impl Outcome {
             Some(_) => Verdict::Bad,
         }
     }
+}
+
+/// The deed that a finding tells of: the last one that had begun, unless that was over too long ago.
+fn deed_of(seen: &Seen, acted: &[(f64, f64)]) -> Option<usize> {
+    let begun = acted
+        .iter()
+        .rposition(|(from, _)| seen.at >= from - GRAIN)?;
+    let (_, to) = acted.get(begun)?;
+    (seen.at <= to + PATIENCE).then_some(begun)
 }
 
 /// Severities in their order.
@@ -180,7 +201,7 @@ mod tests {
                 &scenario(Class::Quiet),
                 Kind::FastApi,
                 1,
-                Some((100.0, 110.0)),
+                &[(100.0, 110.0)],
                 findings,
             )
         };
@@ -201,6 +222,29 @@ mod tests {
     }
 
     #[test]
+    fn of_several_deeds_each_must_be_found() {
+        let judge = |findings| {
+            let acted = [(100.0, 101.0), (130.0, 131.0)];
+            Outcome::judge(
+                &scenario(Class::Poisoned),
+                Kind::FastApi,
+                1,
+                &acted,
+                findings,
+            )
+            .detected
+        };
+        assert!(judge(vec![
+            seen(100.5, "dns", "high"),
+            seen(132.0, "dns", "high")
+        ]));
+        assert!(!judge(vec![
+            seen(100.5, "dns", "high"),
+            seen(129.0, "dns", "high")
+        ]));
+    }
+
+    #[test]
     fn the_benign_may_raise_notes_and_the_null_nothing() {
         let judge = |class, severity| {
             let findings = vec![seen(101.0, "dns", severity)];
@@ -208,7 +252,7 @@ mod tests {
                 &scenario(class),
                 Kind::FastApi,
                 1,
-                Some((100.0, 100.0)),
+                &[(100.0, 100.0)],
                 findings,
             )
             .verdict()

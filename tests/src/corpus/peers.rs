@@ -1,7 +1,9 @@
 //! Whom the servers of the corpus talk to: registry, LLM API, name server, media hosts, a sibling, and the attacker's sink.
 
 use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -316,8 +318,8 @@ fn inside(container: &Container, command: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Stand-ins of the metadata service and of Kubernetes' API server in a container's network, run by this process, so that
-/// they are not the container's. They end when dropped.
+/// Stand-ins of a GPU in a container, and of the metadata service and Kubernetes' API server in its network, run by this
+/// process, so that they are not the container's. They end when dropped.
 pub struct Decoys(Child);
 
 impl Decoys {
@@ -327,6 +329,10 @@ impl Decoys {
     /// When they cannot be started.
     pub fn start(container: &Container) -> Result<Self> {
         let pid = container.inspect("{{.State.Pid}}")?;
+        let device = format!("/proc/{pid}/root/dev/shm/fakegpu0");
+        fs::write(&device, "")
+            .and_then(|()| fs::set_permissions(&device, Permissions::from_mode(0o666)))
+            .context("cannot put the stand-in of a GPU into the container")?;
         let child = Command::new("nsenter")
             .args(["--target", &pid, "--net", "python3"])
             .arg(folder().join("peers/decoys.py"))

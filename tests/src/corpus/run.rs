@@ -15,6 +15,7 @@ use super::learning;
 use super::observer::{Observer, Seen, now};
 use super::outcome::Outcome;
 use super::peers::Peers;
+use super::rejudge;
 use super::scenario::{Scenario, Trigger};
 use super::steps;
 use super::victim::{Order, Victim};
@@ -62,34 +63,8 @@ pub fn run(
     let acted = stage.play(schedule);
     let findings = stage.end();
     let acted = acted.with_context(|| stage.evidence())?;
-    Ok(match case.scenario.trigger {
-        Trigger::Learning => each_found(case, &acted, findings),
-        _ => {
-            let acted = acted.first().copied();
-            Outcome::judge(&case.scenario, case.server, case.seed, acted, findings)
-        }
-    })
-}
-
-/// Of several deeds, each must be found.
-fn each_found(case: &Case, acted: &[(f64, f64)], findings: Vec<Seen>) -> Outcome {
-    let judge =
-        |acted, findings| Outcome::judge(&case.scenario, case.server, case.seed, acted, findings);
-    let mut verdicts = Vec::new();
-    for (place, (from, to)) in acted.iter().enumerate() {
-        // What is found after the next deed begins is the next one's.
-        let next = acted.get(place + 1).map_or(f64::MAX, |(from, _)| *from);
-        let own = findings.iter().filter(|seen| seen.at < next).cloned();
-        verdicts.push(judge(Some((*from, *to)), own.collect()));
-    }
-    let all = verdicts.iter().all(|it| it.detected);
-    let whole = acted
-        .first()
-        .zip(acted.last())
-        .map(|((from, _), (_, to))| (*from, *to));
-    let mut outcome = judge(whole, findings);
-    outcome.detected = all && !acted.is_empty();
-    outcome
+    let outcome = Outcome::judge(&case.scenario, case.server, case.seed, &acted, findings);
+    Ok(outcome)
 }
 
 impl<'a> Stage<'a> {
@@ -113,13 +88,7 @@ impl<'a> Stage<'a> {
         let agent = start_agent(&home, clock.as_deref())?;
         let recorder = match record {
             Some(folder) => {
-                let file = format!(
-                    "{}-{}-{}.picket",
-                    scenario.id,
-                    case.server.name(),
-                    case.seed
-                );
-                let file = folder.join(file);
+                let file = rejudge::recording(folder, case);
                 let _ = fs::remove_file(&file);
                 Some(Recorder::start(&home, &file)?)
             }
