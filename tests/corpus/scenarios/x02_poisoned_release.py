@@ -11,6 +11,7 @@ seconds: 60
 steps:
   - reload: {version: 9}
   - load: {times: 1, seconds: 20}
+limit: What happens within the process and its memory
 what: >
   Poisoned weights come as a new version through the registry and a proper reload. What the model knows cannot be seen from
   outside it.

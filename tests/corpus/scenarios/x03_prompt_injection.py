@@ -8,6 +8,7 @@ evidence: []
 techniques: [AML.T0051]
 servers: [fastapi]
 seconds: 5
+limit: What happens within the process and its memory
 what: >
   A request makes the model answer with other words. Only the text of one answer differs.
 """
