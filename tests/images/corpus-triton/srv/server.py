@@ -32,18 +32,19 @@ def reload(version):
 
 
 with Triton(config=TritonConfig(http_port=8000, grpc_port=8001, metrics_port=8002, exit_on_error=True)) as triton:
-    triton.bind(
-        model_name="classifier",
-        infer_func=classify,
-        inputs=[Tensor(name="features", dtype=np.float32, shape=(16,))],
-        outputs=[Tensor(name="probabilities", dtype=np.float32, shape=(10,))],
-        config=ModelConfig(max_batch_size=64, batcher=DynamicBatcher(max_queue_delay_microseconds=200)),
-    )
+    # First, so that it is there when the classifier is.
     triton.bind(
         model_name="reload",
         infer_func=reload,
         inputs=[Tensor(name="version", dtype=np.int32, shape=(1,))],
         outputs=[Tensor(name="version", dtype=np.int32, shape=(1,))],
         config=ModelConfig(max_batch_size=1),
+    )
+    triton.bind(
+        model_name="classifier",
+        infer_func=classify,
+        inputs=[Tensor(name="features", dtype=np.float32, shape=(16,))],
+        outputs=[Tensor(name="probabilities", dtype=np.float32, shape=(10,))],
+        config=ModelConfig(max_batch_size=64, batcher=DynamicBatcher(max_queue_delay_microseconds=200)),
     )
     triton.serve()
