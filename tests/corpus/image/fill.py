@@ -22,7 +22,7 @@ SECRETS = {
 DOCUMENTS = 400
 JOBS = {
     "report": "import os\n\nprint(len(os.listdir('/models')))\n",
-    "digest": "import hashlib\n\nwith open('/etc/os-release', 'rb') as file:\n    print(hashlib.sha256(file.read()).hexdigest())\n",
+    "digest": "import zlib\n\nprint(zlib.crc32(open('/etc/os-release', 'rb').read()))\n",
     "clean": "import pathlib\n\nfor old in pathlib.Path('/tmp').glob('job-*'):\n    old.unlink()\n",
     "host": "import subprocess\n\nsubprocess.run(['uname', '-r'], check=True)\n",
 }
@@ -45,5 +45,5 @@ for name, content in JOBS.items():
 for name in ("token", "ca.crt", "namespace"):
     write(os.path.join(os.path.dirname(settings.TOKEN), name), f"DECOY {name}\n")
 for number in (1, 2):
-    write(f"{settings.LOG}.{number}", "2026-01-01T00:00:00 \"POST /predict\" 200 20\n" * 100)
+    write(f"{settings.LOG}.{number}", '2026-01-01T00:00:00 "POST /predict" 200 20\n' * 100)
 index.create()
