@@ -107,7 +107,7 @@ fn pupil(
             clients.aim(Some(victim.server.address()?));
             live(&victim, 1.0, seconds)?;
         }
-        victim.server.reload()?;
+        victim.reload(None)?;
         live(&victim, 1.5, 20)?;
     }
     clients.times(1.0);

@@ -105,12 +105,6 @@ impl<'a> Stage<'a> {
             image: None,
         };
         let victim = Victim::launch(peers, order)?;
-        if scenario.trigger == Trigger::Model
-            && scenario.phase != "reload"
-            && !victim.server.make.reloads()
-        {
-            peers.poison(victim.address()?, &scenario.id)?;
-        }
         let clients = Clients::start(case.server, &peers.known_clients()?, case.seed << 8);
         victim.server.wait_ready()?;
         clients.aim(Some(victim.server.address()?));
@@ -161,10 +155,8 @@ impl<'a> Stage<'a> {
                 }]
             }
             Trigger::Model => {
-                if self.victim.server.make.reloads() {
-                    self.peers.poison(self.victim.address()?, &scenario.id)?;
-                    self.victim.server.reload()?;
-                }
+                self.peers.poison(self.victim.address()?, &scenario.id)?;
+                self.victim.reload(None)?;
                 vec![self.deed(scenario)?]
             }
             Trigger::Harness => vec![self.take_steps()?],
@@ -214,6 +206,8 @@ impl<'a> Stage<'a> {
         let begun = Instant::now();
         while begun.elapsed() < limit {
             if let Some(to) = self.victim.said("t1", scenario)? {
+                let failed = self.victim.said("failed", scenario)?.is_some();
+                ensure!(!failed, "the payload of {} failed", scenario.id);
                 return Ok((from, to));
             }
             thread::sleep(Duration::from_millis(500));

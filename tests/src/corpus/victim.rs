@@ -134,21 +134,38 @@ impl Victim {
         Ok(())
     }
 
-    /// Has it read its model again, of a version where it can choose.
+    /// Has it read its model again: of a version, or of the next one.
     ///
     /// # Errors
     /// When it refuses.
     pub fn reload(&self, version: Option<u64>) -> Result<()> {
-        let Some(version) = version.filter(|_| self.kind.make() == Make::FastApi) else {
-            return self.server.reload();
+        let (path, body) = match self.kind.make() {
+            Make::Triton => {
+                let version = version.unwrap_or(0);
+                let input = format!(
+                    "{{\"name\":\"version\",\"shape\":[1,1],\"datatype\":\"INT32\",\"data\":[{version}]}}"
+                );
+                (
+                    "/v2/models/reload/infer",
+                    format!("{{\"inputs\":[{input}]}}"),
+                )
+            }
+            Make::FastApi => {
+                let version = version.map(|it| format!("\"version\":{it}"));
+                (
+                    "/admin/reload",
+                    format!("{{{}}}", version.unwrap_or_default()),
+                )
+            }
+            _ => ("/admin/reload", "{}".to_owned()),
         };
-        let body = format!("{{\"version\":{version}}}");
         let mut connection = Connection::open(self.server.address()?)?;
-        let answer = connection.request("/admin/reload", Some(&body))?;
+        let answer = connection.request(path, Some(&body))?;
         ensure!(
             answer.status == 200,
-            "a reload was answered {}",
-            answer.status
+            "a reload was answered {}: {}",
+            answer.status,
+            answer.body
         );
         Ok(())
     }
