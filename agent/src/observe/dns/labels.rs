@@ -31,7 +31,11 @@ pub fn generalise(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for (position, label) in labels.iter().enumerate() {
         let label = if position < foldable {
-            fold(label)
+            let folded = fold(label);
+            match position {
+                0 => member_of_pool(&folded).unwrap_or(folded),
+                _ => folded,
+            }
         } else {
             (*label).to_owned()
         };
@@ -44,6 +48,15 @@ pub fn generalise(name: &str) -> String {
         out.push_str(&label);
     }
     out
+}
+
+/// A numbered host of several, `media12`, `redis-0`, without its number. Only a host's own label is a number of a pool;
+/// further right stand regions and shards, which somebody chose.
+fn member_of_pool(label: &str) -> Option<String> {
+    let stem = label.trim_end_matches(|c: char| c.is_ascii_digit());
+    let digits = label.len() - stem.len();
+    let letters = stem.bytes().filter(u8::is_ascii_lowercase).count();
+    ((1..=4).contains(&digits) && letters >= 3 && !stem.ends_with('*')).then(|| format!("{stem}*"))
 }
 
 /// How many of the last labels look as if they had to be registered: `example.com`, `example.co.uk`. A name of one
@@ -157,7 +170,14 @@ mod tests {
             (".", "."),
             ("_dns._udp.example.com", "_dns._udp.example.com"),
             ("huggingface.co", "huggingface.co"),
-            ("cdn-lfs-us-1.hf.co", "cdn-lfs-us-1.hf.co"),
+            ("cdn-lfs-us-1.hf.co", "cdn-lfs-us-*.hf.co"),
+            ("media12.images.example", "media*.images.example"),
+            (
+                "redis-0.redis.default.svc.cluster.local",
+                "redis-*.redis.default.svc.cluster.local",
+            ),
+            ("media12.example", "media12.example"),
+            ("us.shard12.images.example", "us.shard12.images.example"),
             (
                 "authentication-gateway.internal.example",
                 "authentication-gateway.internal.example",
