@@ -61,7 +61,7 @@ impl Schedule {
     /// How long a server lives quietly before a deed.
     const fn before(self) -> Duration {
         match self {
-            Self::Compressed => Duration::from_secs(25),
+            Self::Compressed => Duration::from_secs(15),
             Self::Full => Duration::from_secs(60),
         }
     }

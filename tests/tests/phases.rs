@@ -96,12 +96,7 @@ impl Watch {
     }
 
     fn await_phase(&self, container: &str, phase: &str) -> Result<()> {
-        let what = format!("phase {phase} of {container}");
-        wait::until(&what, PHASE_LIMIT, || {
-            let now = self.agent.container(container)?["phase"].clone();
-            Ok((now == phase).then_some(()))
-        })
-        .with_context(|| format!("{:#}", self.agent.container(container).unwrap_or_default()))
+        self.agent.await_phase(container, phase, PHASE_LIMIT)
     }
 
     /// The phases that what was new belonged to, in the order of time, without repetitions in a row.

@@ -32,6 +32,9 @@ pub const MOST: f64 = 3.0;
 /// Kinds of claims and acts remembered of a container.
 const KEPT: usize = 32;
 
+/// So many findings of one kind tell what an act does; who searches sixty places for credentials does one thing.
+const MOST_ALIKE: usize = 3;
+
 /// Longest title remembered, characters.
 const TITLE: usize = 120;
 
@@ -89,6 +92,9 @@ struct Said {
 /// A finding that later claims may belong to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Told {
+    /// Layer, class and feature; 0 in recordings from before it was kept.
+    #[serde(default)]
+    kind: u64,
     at_s: i64,
     severity: Severity,
     class: Class,
@@ -188,22 +194,31 @@ impl Corroboration {
     }
 
     /// Whether a claim of this severity belongs to an act that was told already and adds nothing to it: it is low, or
-    /// of the same class as what was told, or less than it.
-    #[must_use]
-    pub fn is_told(&self, claim: &Claim, severity: Severity, now_s: i64) -> bool {
+    /// of the same class as what was told, or less than it. What pages adds nothing once enough of its kind were told that
+    /// were no less; the act goes on then.
+    pub fn is_told(&mut self, claim: &Claim, severity: Severity, now_s: i64) -> bool {
         let Some(lineage) = Lineage::of(claim) else {
             return false;
         };
-        severity < Severity::High
-            && self.told.iter().any(|told| {
-                let adds_nothing = severity == Severity::Low
+        let kind = kind(claim);
+        let mut of_act = self.told.iter_mut().filter(|told| {
+            severity <= told.severity
+                && is_within(told.at_s, now_s, ACT_S)
+                && lineage.is_related(&told.lineage)
+        });
+        if severity < Severity::High {
+            return of_act.any(|told| {
+                severity == Severity::Low
                     || severity < told.severity
-                    || (severity == told.severity && claim.class == told.class);
-                severity <= told.severity
-                    && adds_nothing
-                    && is_within(told.at_s, now_s, ACT_S)
-                    && lineage.is_related(&told.lineage)
-            })
+                    || (severity == told.severity && claim.class == told.class)
+            });
+        }
+        let mut alike: Vec<&mut Told> = of_act.filter(|told| told.kind == kind).collect();
+        let is_enough = claim.fixed.is_none() && alike.len() >= MOST_ALIKE;
+        if is_enough {
+            alike.iter_mut().for_each(|told| told.at_s = now_s);
+        }
+        is_enough
     }
 
     /// Remembers that a claim was told.
@@ -216,6 +231,7 @@ impl Corroboration {
             self.told.remove(0);
         }
         self.told.push(Told {
+            kind: kind(claim),
             at_s: now_s,
             severity,
             class: claim.class,
@@ -318,6 +334,48 @@ mod tests {
         let mut memory = Corroboration::default();
         memory.note(&claim("write", 10, &[]), -1.0, 0);
         assert_eq!(memory.adds(&claim("connect", 10, &[]), 0.0, 0), None);
+    }
+
+    #[test]
+    fn of_what_pages_a_few_of_a_kind_tell_the_act() {
+        let mut memory = Corroboration::default();
+        let search = |n: u32| Claim {
+            identity: u64::from(n),
+            ..claim("credentials", 10, &[5, 1])
+        };
+        for n in 0..3 {
+            let now_s = 100 + i64::from(n);
+            assert!(!memory.is_told(&search(n), Severity::High, now_s));
+            memory.tell(&search(n), Severity::High, now_s);
+        }
+        // It goes on for longer than an act is remembered otherwise.
+        for now_s in [200, 450, 700] {
+            assert!(memory.is_told(&search(9), Severity::High, now_s));
+        }
+        assert!(
+            !memory.is_told(&search(9), Severity::Critical, 701),
+            "worse"
+        );
+        assert!(
+            !memory.is_told(&claim("shell", 10, &[5, 1]), Severity::High, 701),
+            "of another kind"
+        );
+        assert!(
+            !memory.is_told(&claim("credentials", 44, &[1]), Severity::High, 701),
+            "another's"
+        );
+        assert!(
+            !memory.is_told(&search(9), Severity::High, 1100),
+            "another act"
+        );
+        let fixed = Claim {
+            fixed: Some(Severity::High),
+            ..search(9)
+        };
+        assert!(
+            !memory.is_told(&fixed, Severity::High, 701),
+            "never learned"
+        );
     }
 
     #[test]

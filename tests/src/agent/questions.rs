@@ -110,6 +110,18 @@ impl Agent {
         .with_context(|| format!("{:#}", self.container(container).unwrap_or_default()))
     }
 
+    /// Waits until the container is in a phase of its life.
+    ///
+    /// # Errors
+    /// When that does not happen in time: with what the agent says about the container.
+    pub fn await_phase(&self, container: &str, phase: &str, limit: Duration) -> Result<()> {
+        let what = format!("phase {phase} of {container}");
+        wait::until(&what, limit, || {
+            Ok((self.container(container)?["phase"] == phase).then_some(()))
+        })
+        .with_context(|| format!("{:#}", self.container(container).unwrap_or_default()))
+    }
+
     /// What the agent says about a container; null for one that it does not know.
     ///
     /// # Errors

@@ -180,6 +180,7 @@ mod tests {
             learned: false,
             simulated: false,
             skipped: None,
+            missed: None,
             limit: None,
         }
     }

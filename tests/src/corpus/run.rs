@@ -29,6 +29,9 @@ pub const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 /// How much longer than it says a payload may take on a busy machine.
 const SLACK: Duration = Duration::from_secs(60);
 
+/// A server that has just started may warm up for as long.
+const WARM_UP_LIMIT: Duration = Duration::from_secs(300);
+
 /// Between two deeds that one scenario performs.
 const BETWEEN: Duration = Duration::from_secs(20);
 
@@ -132,6 +135,10 @@ impl<'a> Stage<'a> {
             // It inherits what was learned, or the run would show nothing.
             self.agent
                 .await_state(&name, "active", Duration::from_secs(20))?;
+            if scenario.phase == "serve" {
+                self.agent.await_phase(&name, "serve", WARM_UP_LIMIT)?;
+                thread::sleep(schedule.before());
+            }
         }
         let acted = match scenario.trigger {
             Trigger::Request => {

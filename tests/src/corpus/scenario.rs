@@ -305,6 +305,9 @@ pub struct Scenario {
     /// Why it cannot be run here.
     #[serde(default)]
     pub skipped: Option<String>,
+    /// Why it is missed, where that is known.
+    #[serde(default)]
+    pub missed: Option<String>,
     /// The sentence of docs/DETECTION.md that says it cannot be seen.
     #[serde(default)]
     pub limit: Option<String>,

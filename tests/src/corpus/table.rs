@@ -76,9 +76,44 @@ pub fn markdown(scenarios: &[Scenario], outcomes: &[Outcome]) -> String {
             "|---|{}---|---|---|---|",
             "---|".repeat(columns.len())
         );
-        for scenario in of_class {
+        for scenario in &of_class {
             row(&mut text, scenario, outcomes, &kinds);
         }
+        text.push('\n');
+        for scenario in of_class {
+            let _ = writeln!(
+                text,
+                "- **{}** {}{}",
+                scenario.id,
+                scenario.what.trim(),
+                remark(scenario)
+            );
+        }
+    }
+    let broken: Vec<&Outcome> = outcomes.iter().filter(|it| it.error.is_some()).collect();
+    if !broken.is_empty() {
+        text.push_str("\n## Runs that failed\n\n");
+    }
+    for outcome in broken {
+        let reason = outcome.error.as_deref().unwrap_or_default();
+        let reason = reason.lines().next().unwrap_or_default();
+        let (id, server, seed) = (&outcome.id, outcome.server.name(), outcome.seed);
+        let _ = writeln!(text, "- {id} on {server}, seed {seed}: {reason}");
+    }
+    text
+}
+
+/// What else is to be said of a scenario.
+fn remark(scenario: &Scenario) -> String {
+    let mut text = String::new();
+    if let Some(limit) = &scenario.limit {
+        let _ = write!(text, " DETECTION.md says why nothing is seen: “{limit}”.");
+    }
+    if let Some(missed) = &scenario.missed {
+        let _ = write!(text, " Missed: {}", missed.trim());
+    }
+    if !scenario.techniques.is_empty() {
+        let _ = write!(text, " ({})", scenario.techniques.join(", "));
     }
     text
 }
