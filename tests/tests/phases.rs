@@ -7,13 +7,12 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use picket_tests::agent::{Agent, Home};
 use picket_tests::docker::{Network, docker, unique};
 use picket_tests::image::{self, Variant};
 use picket_tests::servers::{Make, Manner, Server};
 use picket_tests::suite::{Fixture, Suite};
-use picket_tests::wait;
 
 /// A server settles within seconds of its first request; a busy machine takes longer.
 const PHASE_LIMIT: Duration = Duration::from_secs(90);

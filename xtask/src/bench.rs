@@ -8,7 +8,7 @@ mod cpus;
 mod flood;
 mod idle;
 mod load;
-mod machine;
+pub mod machine;
 mod memory;
 mod overhead;
 mod process;

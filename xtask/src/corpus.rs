@@ -12,6 +12,7 @@ use picket_tests::corpus::{
 };
 
 use crate::apt;
+use crate::bench::machine::{self, Machine};
 use crate::cargo;
 use crate::setup;
 use crate::supervise::{self, Interrupt};
@@ -48,7 +49,7 @@ pub struct Corpus {
     /// Write the outcomes to this file too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write the tables to this file too.
+    /// Write the page with the tables to this file too.
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
     /// Say what there is, and run nothing.
@@ -166,11 +167,42 @@ impl Corpus {
             fs::write(path, text).with_context(|| path.display().to_string())?;
         }
         if let Some(path) = &self.markdown {
-            let text = corpus::markdown(scenarios, outcomes);
+            let text = page(
+                &corpus::markdown(scenarios, outcomes),
+                &machine::describe()?,
+            );
             fs::write(path, text).with_context(|| path.display().to_string())?;
         }
         Ok(())
     }
+}
+
+/// The page for the repository.
+fn page(tables: &str, machine: &Machine) -> String {
+    let arguments = env::args().skip(1).filter(|it| it != "--unsupervised");
+    let command = ["cargo xtask".to_owned()].into_iter().chain(arguments);
+    let command: Vec<String> = command.collect();
+    format!(
+        "# The corpus
+
+Written by `{}` on {}: {} CPUs, {}, Linux {}, default budget.
+Harmless attacks and benign behaviours (`tests/corpus`) on real model servers in containers, each watched by the real agent. A run
+has a seed, which draws names, ports, paths, sizes and pauses; a server and an agent of its own; and begins with what an agent
+learned of that server in minutes (two replicas, restarts, reloads, an idle gap). What sets an attack off is an ordinary request
+or a model from the registry; its code is imported at every start, in learning too, so that not its loading is what is found.
+
+An attack counts as found by any finding about its container from its first action until a minute after its end; *named* are the
+classes of the findings, the one that fits first; *seconds* is the median from the first action to the first finding. *Other findings* came
+before or later. Benign behaviour counts as it should be when it raises nothing; with notes alone (low) it is counted apart. Of the
+null trigger and of what cannot be seen, nothing may be told at all.
+
+{tables}",
+        command.join(" "),
+        machine.date,
+        machine.cpus,
+        machine.cpu,
+        machine.kernel,
+    )
 }
 
 /// An outcome in a line.
