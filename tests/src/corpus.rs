@@ -30,6 +30,8 @@ use std::time::Duration;
 /// How long things take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Schedule {
+    /// Two minutes of learning: enough to see that everything works, not to measure anything.
+    Smoke,
     /// Minutes of learning, so that the whole corpus fits into an evening.
     Compressed,
     /// A quarter of an hour of learning and a minute of attention after each deed.
@@ -41,6 +43,9 @@ impl Schedule {
     #[must_use]
     pub const fn settings(self) -> &'static str {
         match self {
+            Self::Smoke => {
+                "window: 1s\nlearning: {min_duration: 60s, min_requests: 150}\ndevices: [/dev/nvidia*, /dev/shm/fakegpu*]\n"
+            }
             Self::Compressed => {
                 "window: 5s\nlearning: {min_duration: 5m, min_requests: 500}\ndevices: [/dev/nvidia*, /dev/shm/fakegpu*]\n"
             }
@@ -50,10 +55,27 @@ impl Schedule {
         }
     }
 
+    /// Its name in paths.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Smoke => "smoke",
+            Self::Compressed => "compressed",
+            Self::Full => "full",
+        }
+    }
+
+    /// How many times as fast a lesson is told.
+    const fn haste(self) -> u32 {
+        match self {
+            Self::Smoke => 4,
+            Self::Compressed | Self::Full => 1,
+        }
+    }
+
     /// How often the lesson that a server's life is told while it is learned.
     const fn lessons(self) -> u32 {
         match self {
-            Self::Compressed => 1,
+            Self::Smoke | Self::Compressed => 1,
             Self::Full => 3,
         }
     }
@@ -61,6 +83,7 @@ impl Schedule {
     /// How long a server lives quietly before a deed.
     const fn before(self) -> Duration {
         match self {
+            Self::Smoke => Duration::from_secs(3),
             Self::Compressed => Duration::from_secs(15),
             Self::Full => Duration::from_secs(60),
         }
@@ -69,6 +92,7 @@ impl Schedule {
     /// How long findings count after a deed.
     const fn after(self) -> Duration {
         match self {
+            Self::Smoke => Duration::from_secs(5),
             Self::Compressed => Duration::from_secs(30),
             Self::Full => Duration::from_secs(60),
         }

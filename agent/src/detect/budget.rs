@@ -2,7 +2,9 @@
 //!
 //! Low and medium findings share the operator's budget half and half, so that small matters cannot use up what is
 //! kept for larger ones. It belongs to the workload, not to a container: it comes in with each container's time, and a
-//! restart does not fill it. High and critical findings always pass, but the same fact of a container only once an hour,
+//! restart does not fill it. A medium finding passes an empty budget where it outranks all those told since the budget was
+//! full by as much as makes it e times as rare: what came first must not hide what is worse, and of claims that are that
+//! much rarer each time there are few. High and critical findings always pass, but the same fact of a container only once an hour,
 //! and a flood of them is cut: after a hundred an hour of one class, one more says nothing new.
 
 use std::collections::BTreeMap;
@@ -69,6 +71,9 @@ const REMEMBERED: usize = 1024;
 /// High and critical findings of one class per hour.
 const FLOOD: f64 = 100.0;
 
+/// So much a medium finding must outrank those told, to pass an empty budget, nats.
+const OUTRANKS: f64 = 1.0;
+
 /// What came through the runtime is a person's or a probe's doing and no false alarm of the baseline: it has an
 /// allowance of its own, one finding per class, severity and day.
 const OPERATOR_PER_DAY: f64 = 1.0;
@@ -94,6 +99,8 @@ pub struct Asking {
     pub origin: Origin,
     /// Equal for findings that say the same.
     pub fact: u64,
+    /// Its score, nats.
+    pub score: f64,
 }
 
 impl Asking {
@@ -114,6 +121,9 @@ pub struct Budget {
     /// Findings that may still pass.
     #[serde(with = "lanes")]
     left: BTreeMap<Lane, f64>,
+    /// The highest score of a medium finding told since there was room for all of them, nats.
+    #[serde(default)]
+    highest: f64,
     /// When each fact of each container was last reported, Unix seconds.
     reported: BTreeMap<u64, i64>,
     /// When it was last asked for, Unix seconds.
@@ -128,6 +138,7 @@ impl Budget {
         Self {
             per_month: per_month.max(0.0),
             left: BTreeMap::new(),
+            highest: 0.0,
             reported: BTreeMap::new(),
             used_s: 0,
         }
@@ -153,6 +164,9 @@ impl Budget {
         for (lane, left) in &mut self.left {
             let (capacity, per_second) = terms(*lane, half);
             *left = (*left + seconds * per_second).min(capacity);
+            if *lane == Lane::Medium && *left >= capacity {
+                self.highest = 0.0;
+            }
         }
     }
 
@@ -161,10 +175,14 @@ impl Budget {
         let lane = asking.lane();
         let (capacity, _) = terms(lane, self.per_month / 2.0);
         let left = self.left.entry(lane).or_insert(capacity);
-        if *left < 1.0 {
+        let outranks = lane == Lane::Medium && asking.score >= self.highest + OUTRANKS;
+        if *left < 1.0 && !outranks {
             return false;
         }
-        *left -= 1.0;
+        *left = (*left - 1.0).max(0.0);
+        if lane == Lane::Medium {
+            self.highest = self.highest.max(asking.score);
+        }
         self.remember(of_container(asking.cgroup, asking.fact), now_s);
         true
     }
@@ -228,6 +246,7 @@ mod tests {
             class,
             origin,
             fact,
+            score: 5.5,
         }
     }
 
@@ -269,6 +288,22 @@ mod tests {
         assert!(!low(&mut budget, Class::File, Origin::Runtime, 7));
         let other = asking(Severity::Medium, Class::File, Origin::Runtime, 8);
         assert!(budget.take(&other, 0));
+    }
+
+    #[test]
+    fn what_is_worse_is_not_hidden_by_what_came_first() {
+        let mut budget = Budget::new(1.0);
+        let scored = |fact, score| Asking {
+            score,
+            ..asking(Severity::Medium, Class::Network, Origin::Server, fact)
+        };
+        assert!(budget.take(&scored(1, 5.4), 0));
+        assert!(!budget.take(&scored(2, 6.3), 0), "not much worse");
+        assert!(budget.take(&scored(3, 7.7), 0));
+        assert!(!budget.take(&scored(4, 7.8), 0));
+        budget.earn(f64::MAX);
+        assert!(budget.take(&scored(5, 5.0), 0));
+        assert!(budget.take(&scored(6, 6.5), 0), "a new month");
     }
 
     #[test]

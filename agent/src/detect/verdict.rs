@@ -240,6 +240,7 @@ impl Verdict {
             class,
             origin: claim.origin,
             fact: claim.identity,
+            score,
         };
         if !claim.always && !budget.take(&asking, at.now_s) {
             return self.suppress(Reason::Budget);

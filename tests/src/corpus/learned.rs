@@ -20,12 +20,11 @@ impl Learned {
     #[must_use]
     pub fn of(kind: Kind, schedule: Schedule) -> Self {
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/corpus");
-        let schedule = match schedule {
-            Schedule::Compressed => "compressed",
-            Schedule::Full => "full",
-        };
         Self {
-            folder: target.join("learned").join(schedule).join(kind.name()),
+            folder: target
+                .join("learned")
+                .join(schedule.name())
+                .join(kind.name()),
         }
     }
 

@@ -83,7 +83,7 @@ fn pupil(
     clients.aim(Some(victim.server.address()?));
     let live = |victim: &Victim, times, seconds| {
         clients.times(times);
-        thread::sleep(Duration::from_secs(seconds));
+        thread::sleep(Duration::from_secs(seconds) / schedule.haste());
         victim
             .server
             .container
