@@ -22,6 +22,7 @@ pub mod model;
 pub mod neighbours;
 pub mod orders;
 pub mod quantity;
+mod renamed;
 pub mod rhythms;
 pub mod rollout;
 pub mod sample;

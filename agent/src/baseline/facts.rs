@@ -242,6 +242,11 @@ impl FactSet {
         true
     }
 
+    /// Gives a fact up with what is known of it.
+    pub(super) fn remove(&mut self, fact: &Fact) -> Option<Seen> {
+        self.facts.remove(fact)
+    }
+
     /// Notes the operator's approval of a held fact; true when it is the first.
     pub(super) fn approve(&mut self, fact: &Fact, decision: &Decision) -> bool {
         let Some(seen) = self.facts.get_mut(fact) else {

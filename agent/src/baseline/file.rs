@@ -243,8 +243,10 @@ pub(crate) fn decode(path: &Path, content: &[u8]) -> Result<Baseline, LoadError>
             "its checksum does not match: it was cut off or changed".to_owned(),
         ));
     }
-    serde_json::from_slice(body)
-        .map_err(|cause| damaged(format!("its content is not a baseline: {cause}")))
+    let mut baseline: Baseline = serde_json::from_slice(body)
+        .map_err(|cause| damaged(format!("its content is not a baseline: {cause}")))?;
+    baseline.take_over_hosts();
+    Ok(baseline)
 }
 
 /// Format version, checksum and body of a file.

@@ -36,7 +36,8 @@ pub fn name_of(sighting: &Sighting) -> Option<u64> {
         // The kernel numbers processes; nobody chooses what stands there.
         Family::FileRead | Family::FileWrite if dangerous && !raw.starts_with("/proc/") => raw,
         Family::FileChange if dangerous => raw,
-        Family::DnsName => public(raw.split(": ").next().unwrap_or(raw))?,
+        // The same host is asked for by several types of records.
+        Family::DnsName => public(raw.split(": ").next()?.split(' ').next_back()?)?,
         Family::TlsName => public(raw.split(" at ").next().unwrap_or(raw))?,
         Family::Endpoint => public(raw.split_once(NAMED)?.1)?,
         _ => return None,
@@ -62,6 +63,16 @@ pub fn command_of(sighting: &Sighting) -> Option<u64> {
     }
     let parts: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
     Some(hash64(&parts))
+}
+
+/// The hash of a host's name, as [`name_of`] makes it of what was seen; `port` has its colon.
+#[must_use]
+pub fn host_hash(family: Family, host: &str, port: &str) -> Option<u64> {
+    let name = match family {
+        Family::TlsName => format!("{host}{port}"),
+        _ => host.to_owned(),
+    };
+    public(&name).map(|name| hash64(&[name.as_bytes()]))
 }
 
 /// The name, if it lies where anyone can register one.
@@ -171,7 +182,7 @@ mod tests {
         let name = |raw: &str| name_of(&named(Family::DnsName, "*.s3.example.com", raw));
         assert_eq!(
             name("A x7.s3.example.com: NOERROR 10.0.0.7 (60 s)"),
-            name("A x7.s3.example.com: SERVFAIL")
+            name("AAAA x7.s3.example.com: SERVFAIL")
         );
         assert_ne!(name("A x7.s3.example.com"), name("A x8.s3.example.com"));
     }

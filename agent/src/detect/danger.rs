@@ -21,6 +21,8 @@ pub enum Category {
     Entrypoint,
     /// A program started another process of itself as its worker.
     Worker,
+    /// A program of the image was asked, or asked for, what libraries want to know about the machine.
+    Question,
     /// Any other program was started.
     Executable,
     /// A remote peer was contacted.
@@ -118,6 +120,61 @@ fn is_worker(sighting: &Sighting) -> bool {
     shape.is_some_and(|shape| WORKER_SHAPES.contains(&shape)) && !sighting.marks.fileless
 }
 
+/// What libraries ask programs about the machine, often only at a first request, with the very arguments: an answer for
+/// them is all that comes of it. Python's `platform.processor` and `ctypes.util.find_library` (Lib/platform.py,
+/// Lib/ctypes/util.py), loky and joblib (`loky/backend/context.py`), `distro`.
+const QUESTIONS: [(&str, &[&str]); 5] = [
+    ("uname", &["-p"]),
+    ("ldconfig", &["-p"]),
+    ("lscpu", &["--parse=core"]),
+    ("lscpu", &["-p=core"]),
+    ("lsb_release", &["-a"]),
+];
+
+/// Programs that the same libraries look for.
+const ASKED_FOR: [&str; 7] = ["uname", "ldconfig", "lscpu", "ld", "gcc", "cc", "objdump"];
+
+/// Where programs of a system are.
+const SYSTEM_PROGRAMS: [&str; 6] = [
+    "/bin",
+    "/sbin",
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+];
+
+/// The name of a system's program.
+fn system_program(path: &str) -> Option<&str> {
+    let (folder, name) = path.rsplit_once('/')?;
+    SYSTEM_PROGRAMS.contains(&folder).then_some(name)
+}
+
+/// Whether it is a question of a library about the machine, put to a program that came with the image.
+fn is_question(sighting: &Sighting) -> bool {
+    let process = &sighting.process;
+    let arguments = process.argv.get(1..).unwrap_or_default();
+    let is_asked = |name: &str| {
+        QUESTIONS.iter().any(|(program, known)| {
+            *program == name
+                && arguments
+                    .iter()
+                    .map(String::as_str)
+                    .eq(known.iter().copied())
+        })
+    };
+    !sighting.marks.fileless && system_program(&process.exe).is_some_and(is_asked)
+}
+
+/// Whether one of the programs that libraries put such questions to was looked for in vain: `exec /usr/bin/ld ENOENT`.
+fn is_looked_for(attempt: &str) -> bool {
+    let asked = attempt
+        .strip_prefix("exec ")
+        .and_then(|it| it.strip_suffix(" ENOENT"));
+    let name = asked.and_then(system_program);
+    name.is_some_and(|name| ASKED_FOR.contains(&name))
+}
+
 /// The category of a sighting; `None` when its novelty alone is never worth a finding.
 ///
 /// `is_common_syscall` says by name which system calls belong to every program's life.
@@ -129,6 +186,7 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         Family::Executable if marks.shell => Category::Shell,
         Family::Executable if marks.scratch || marks.not_from_image => Category::Dropped,
         Family::Executable if is_worker(sighting) => Category::Worker,
+        Family::Executable if is_question(sighting) => Category::Question,
         Family::Executable => Category::Executable,
         Family::Endpoint | Family::Listener if marks.loopback => Category::Loopback,
         Family::Endpoint => Category::Endpoint,
@@ -156,6 +214,7 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         Family::FileChange => Category::FileChange,
         Family::FileAttempt if marks.escape_path => Category::EscapeAttempt,
         Family::FileAttempt if marks.secret_file => Category::SecretAttempt,
+        Family::FileAttempt if is_looked_for(&sighting.fact.value) => Category::Question,
         Family::FileAttempt if sighting.fact.value.starts_with("exec ") => Category::FailedExec,
         Family::FileAttempt => return None,
         Family::CodeMap if marks.fileless || marks.not_from_image => Category::ForeignCode,
@@ -229,14 +288,14 @@ pub const PAGES_FROM: f64 = begins_at(Severity::High);
 /// Highest score of what is told as a note, nats: no company makes more of it.
 const NOTE: f64 = 4.9;
 
-/// Highest score of a category, where it has one. The container's own command is chosen by who deploys it, and a worker
-/// can do no more than the program that started it. When the process came through the container runtime, an operator's
+/// Highest score of a category, where it has one. The container's own command is chosen by who deploys it, a worker
+/// can do no more than the program that started it, and a library's question only gets its answer. When the process came through the container runtime, an operator's
 /// `exec` cannot be told from an intruder's, so it is reported but does not page; writes to models and credentials
 /// weigh more.
 #[must_use]
 pub fn ceiling(category: Category, origin: Origin) -> f64 {
     match (origin, category) {
-        (Origin::Server, Category::Entrypoint | Category::Worker) => NOTE,
+        (Origin::Server, Category::Entrypoint | Category::Worker | Category::Question) => NOTE,
         (Origin::Server, _) => f64::INFINITY,
         (Origin::Runtime, Category::ModelWrite | Category::SecretWrite) => 7.9,
         (Origin::Runtime, _) => NOTE,
@@ -281,6 +340,7 @@ impl Category {
             Self::Dropped => &profiles::DROPPED,
             Self::Entrypoint => &profiles::ENTRYPOINT,
             Self::Worker => &profiles::WORKER,
+            Self::Question => &profiles::QUESTION,
             Self::Executable => &profiles::EXECUTABLE,
             Self::Endpoint => &profiles::ENDPOINT,
             Self::Loopback => &profiles::LOOPBACK,
@@ -342,7 +402,7 @@ mod tests {
             assert_eq!(low, Some(Severity::Low));
             assert!(ceiling(category, Origin::Server).is_infinite());
         }
-        for category in [Category::Entrypoint, Category::Worker] {
+        for category in [Category::Entrypoint, Category::Worker, Category::Question] {
             let low = severity(ceiling(category, Origin::Server));
             assert_eq!(low, Some(Severity::Low));
         }
@@ -440,6 +500,54 @@ mod tests {
     }
 
     #[test]
+    fn a_librarys_question_is_none_with_other_arguments_or_from_elsewhere() {
+        let asked = |exe: &str, arguments: &[&str]| {
+            let mut sighting = sighting(
+                Family::Executable,
+                Origin::Server,
+                "x <- /usr/bin/python3.11",
+            );
+            sighting.process.exe = exe.to_owned();
+            sighting.process.argv = std::iter::once(exe)
+                .chain(arguments.iter().copied())
+                .map(str::to_owned)
+                .collect();
+            categorise(&sighting, |_| false)
+        };
+        assert_eq!(asked("/usr/bin/uname", &["-p"]), Some(Category::Question));
+        assert_eq!(asked("/sbin/ldconfig", &["-p"]), Some(Category::Question));
+        for (exe, arguments) in [
+            ("/usr/bin/uname", &["-a"][..]),
+            ("/usr/bin/uname", &["-p", "-a"]),
+            ("/sbin/ldconfig", &[]),
+            ("/opt/x/uname", &["-p"]),
+            ("/usr/bin/id", &["-p"]),
+        ] {
+            assert_eq!(
+                asked(exe, arguments),
+                Some(Category::Executable),
+                "{exe} {arguments:?}"
+            );
+        }
+        let attempt = |value: &str| {
+            categorise(
+                &sighting(Family::FileAttempt, Origin::Server, value),
+                |_| false,
+            )
+        };
+        assert_eq!(attempt("exec /usr/bin/ld ENOENT"), Some(Category::Question));
+        assert_eq!(attempt("exec /tmp/ld ENOENT"), Some(Category::FailedExec));
+        assert_eq!(
+            attempt("exec /usr/bin/ld EACCES"),
+            Some(Category::FailedExec)
+        );
+        assert_eq!(
+            attempt("exec /usr/bin/nvidia-smi ENOENT"),
+            Some(Category::FailedExec)
+        );
+    }
+
+    #[test]
     fn small_matters_stay_low_however_surprising() {
         for category in [
             Category::FileWrite,
@@ -447,6 +555,7 @@ mod tests {
             Category::ScratchWrite,
             Category::Entrypoint,
             Category::Worker,
+            Category::Question,
             Category::IoUring,
             Category::Loopback,
             Category::OwnSocket,

@@ -69,6 +69,13 @@ pub fn novelty_title(category: Category, sighting: &Sighting) -> String {
         Category::Shell => format!("{} started a shell: {raw}", starter(sighting)),
         Category::Entrypoint => format!("the container was started with a new command: {raw}"),
         Category::Worker => format!("{} started a worker: {raw}", starter(sighting)),
+        Category::Question if sighting.fact.family == Family::FileAttempt => {
+            format!("{who} looked in vain for a program that libraries ask: {raw}")
+        }
+        Category::Question => format!(
+            "{} asked a program about the machine, as libraries do: {raw}",
+            starter(sighting)
+        ),
         Category::Executable => format!(
             "{} started a program that is new here: {raw}",
             starter(sighting)

@@ -37,6 +37,14 @@ pub(super) const WORKER: Profile = Profile {
     next_step: "Check whether a release or a change of the deployment explains the workers.",
 };
 
+pub(super) const QUESTION: Profile = Profile {
+    class: Class::Process,
+    danger: 1.9,
+    why: "libraries ask the machine's programs such questions, and an answer is all they get",
+    techniques: &[],
+    next_step: "Check whether a release brought a library that asks, or asks for the first time.",
+};
+
 pub(super) const EXECUTABLE: Profile = Profile {
     class: Class::Process,
     danger: 7.7,
