@@ -34,7 +34,7 @@ pub enum Schedule {
     Smoke,
     /// Minutes of learning, so that the whole corpus fits into an evening.
     Compressed,
-    /// A quarter of an hour of learning and a minute of attention after each deed.
+    /// Half an hour of learning and a minute of attention after each deed.
     Full,
 }
 
@@ -47,10 +47,10 @@ impl Schedule {
                 "window: 1s\nlearning: {min_duration: 60s, min_requests: 150}\ndevices: [/dev/nvidia*, /dev/shm/fakegpu*]\n"
             }
             Self::Compressed => {
-                "window: 5s\nlearning: {min_duration: 5m, min_requests: 500}\ndevices: [/dev/nvidia*, /dev/shm/fakegpu*]\n"
+                "window: 5s\nlearning: {min_duration: 10m, min_requests: 500}\ndevices: [/dev/nvidia*, /dev/shm/fakegpu*]\n"
             }
             Self::Full => {
-                "window: 5s\nlearning: {min_duration: 15m, min_requests: 1000}\ndevices: [/dev/nvidia*, /dev/shm/fakegpu*]\n"
+                "window: 5s\nlearning: {min_duration: 30m, min_requests: 1000}\ndevices: [/dev/nvidia*, /dev/shm/fakegpu*]\n"
             }
         }
     }

@@ -31,7 +31,7 @@ pub struct Corpus {
     /// Seeds, with commas between.
     #[arg(long, default_value = "1", value_delimiter = ',', value_name = "N")]
     seeds: Vec<u64>,
-    /// Learn for a quarter of an hour and watch a minute after each deed, instead of the shorter schedule.
+    /// Learn for half an hour and watch a minute after each deed, instead of the shorter schedule.
     #[arg(long)]
     full: bool,
     /// Runs at the same time.

@@ -166,13 +166,12 @@ fn is_question(sighting: &Sighting) -> bool {
     !sighting.marks.fileless && system_program(&process.exe).is_some_and(is_asked)
 }
 
-/// Whether one of the programs that libraries put such questions to was looked for in vain: `exec /usr/bin/ld ENOENT`.
-fn is_looked_for(attempt: &str) -> bool {
-    let asked = attempt
-        .strip_prefix("exec ")
-        .and_then(|it| it.strip_suffix(" ENOENT"));
-    let name = asked.and_then(system_program);
-    name.is_some_and(|name| ASKED_FOR.contains(&name))
+/// Whether one of the programs that libraries put such questions to was looked for, where programs are, and is not there.
+fn is_looked_for(sighting: &Sighting) -> bool {
+    let asked = sighting.fact.value.strip_prefix("exec ");
+    let name = asked.and_then(|asked| asked.strip_suffix(" ENOENT"));
+    let path = sighting.raw.split(": ").next().unwrap_or_default();
+    name.is_some_and(|name| ASKED_FOR.contains(&name) && system_program(path) == Some(name))
 }
 
 /// The category of a sighting; `None` when its novelty alone is never worth a finding.
@@ -214,7 +213,7 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         Family::FileChange => Category::FileChange,
         Family::FileAttempt if marks.escape_path => Category::EscapeAttempt,
         Family::FileAttempt if marks.secret_file => Category::SecretAttempt,
-        Family::FileAttempt if is_looked_for(&sighting.fact.value) => Category::Question,
+        Family::FileAttempt if is_looked_for(sighting) => Category::Question,
         Family::FileAttempt if sighting.fact.value.starts_with("exec ") => Category::FailedExec,
         Family::FileAttempt => return None,
         Family::CodeMap if marks.fileless || marks.not_from_image => Category::ForeignCode,
@@ -529,22 +528,20 @@ mod tests {
                 "{exe} {arguments:?}"
             );
         }
-        let attempt = |value: &str| {
-            categorise(
-                &sighting(Family::FileAttempt, Origin::Server, value),
-                |_| false,
-            )
+        let attempt = |value: &str, raw: &str| {
+            let mut attempt = sighting(Family::FileAttempt, Origin::Server, value);
+            attempt.raw = raw.to_owned();
+            categorise(&attempt, |_| false)
         };
-        assert_eq!(attempt("exec /usr/bin/ld ENOENT"), Some(Category::Question));
-        assert_eq!(attempt("exec /tmp/ld ENOENT"), Some(Category::FailedExec));
-        assert_eq!(
-            attempt("exec /usr/bin/ld EACCES"),
-            Some(Category::FailedExec)
-        );
-        assert_eq!(
-            attempt("exec /usr/bin/nvidia-smi ENOENT"),
-            Some(Category::FailedExec)
-        );
+        let ld = "exec ld ENOENT";
+        assert_eq!(attempt(ld, "/bin/ld: ENOENT"), Some(Category::Question));
+        for (value, raw) in [
+            (ld, "/tmp/ld: ENOENT"),
+            ("exec /usr/bin/ld EACCES", "/usr/bin/ld: EACCES"),
+            ("exec nvidia-smi ENOENT", "/bin/nvidia-smi: ENOENT"),
+        ] {
+            assert_eq!(attempt(value, raw), Some(Category::FailedExec), "{raw}");
+        }
     }
 
     #[test]
