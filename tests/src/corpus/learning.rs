@@ -16,6 +16,7 @@ use super::victim::{Order, Victim};
 use crate::agent::{Agent, Home, Recorder};
 use crate::docker::unique;
 use crate::image;
+use crate::servers::Make;
 
 const REPLICAS: u64 = 2;
 
@@ -97,7 +98,8 @@ fn pupil(
         live(&victim, 2.0, 25)?;
         live(&victim, 0.0, 35)?;
         live(&victim, 0.3, 30)?;
-        if lesson == 0 && replica == 0 {
+        // The others cannot open their log anew.
+        if lesson == 0 && replica == 0 && kind.make() == Make::FastApi {
             steps::rotate(&victim, Rotation::Rename)?;
         }
         for seconds in [45, 60] {
