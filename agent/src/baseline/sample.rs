@@ -48,6 +48,10 @@ impl Sample {
         if features.iter().any(|value| !value.is_finite()) {
             return false;
         }
+        // Those of an agent that took other features are of no use, and must not take the room of those that are.
+        if self.rows.values().any(|row| row.len() != features.len()) {
+            self.rows.retain(|_, row| row.len() == features.len());
+        }
         let key = hash64(&[replica.as_bytes(), &end.0.to_le_bytes()]);
         let key = key >> TAG_BITS << TAG_BITS | u64::from(tag(replica));
         let full = self.rows.len() >= ROWS;
@@ -137,6 +141,16 @@ mod tests {
         assert!(sample.offer("r", Moment(3), &[f64::MAX, 2.0]));
         assert_eq!(sample.rows(2).count(), 2);
         assert_eq!(sample.rows(3).count(), 0);
+    }
+
+    #[test]
+    fn rows_of_other_features_make_room() {
+        let mut sample = Sample::default();
+        for end in 0..600 {
+            sample.offer("r", Moment(end), &[1.0]);
+        }
+        sample.offer("r", Moment(900), &[1.0, 2.0]);
+        assert_eq!((sample.len(), sample.rows(2).count()), (1, 1));
     }
 
     fn samples() -> impl Strategy<Value = Sample> {

@@ -3,7 +3,8 @@
 //! Every feature is the logarithm of an amount per request. Ten times the traffic of the same kind gives the same numbers,
 //! other work for the same requests gives others. Calls whose number depends on how busy the machine and how parallel the
 //! load is (waiting, scheduling, time) count nowhere, nor do those that come with each connection of a client: clients
-//! choose how many requests they send over one.
+//! choose how many requests they send over one. Connections that the server begins come by ones and twos, so that their
+//! number per request jumps; the layer of time counts them in bursts.
 //!
 //! A window in which hardly anything was asked has no features: what is done then has nothing to be divided by, and
 //! other layers judge it (see `detect::time`).
@@ -14,7 +15,7 @@ mod tests;
 use super::window::{CallCount, Window};
 
 /// Number of features.
-pub const COUNT: usize = 13;
+pub const COUNT: usize = 12;
 
 /// The features' names, in the order of [`features`].
 pub const NAMES: [&str; COUNT] = [
@@ -23,7 +24,6 @@ pub const NAMES: [&str; COUNT] = [
     "cpu_per_request",
     "calls_per_request",
     "new_tasks_per_request",
-    "connects_per_request",
     "failed_calls_per_request",
     "read_calls_per_request",
     "write_calls_per_request",
@@ -35,9 +35,6 @@ pub const NAMES: [&str; COUNT] = [
 
 /// So few calls of a kind a request are as good as none: keeps the logarithm of small numbers calm.
 const FEW_CALLS: f64 = 0.5;
-
-/// So few connections a request are as good as none.
-const FEW_CONNECTS: f64 = 0.01;
 
 /// Fewer new tasks than requests are as good as none: servers whose work takes tasks start one for each request, others
 /// some when more clients come at once than before, for a pool of threads.
@@ -105,7 +102,6 @@ pub fn features(window: &Window) -> Option<Vec<f64>> {
         amount(cpu / 1000.0),
         amount(real(calls.all)),
         events(FEW_TASKS, counters.clones),
-        events(FEW_CONNECTS, counters.connects),
         calls_of(besides_tasks(calls.failed, FAILED_CALLS_PER_TASK)),
         calls_of(calls.read),
         calls_of(calls.write),
