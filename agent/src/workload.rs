@@ -11,6 +11,7 @@ pub mod hierarchy;
 pub mod image;
 pub mod kubernetes;
 pub mod lookups;
+pub mod own_cgroup;
 pub mod processes;
 pub mod resolve;
 pub mod resources;

@@ -3,6 +3,7 @@
 //! Everything it starts carries the label [`docker::RUN_LABEL`] of its run and is gone when its value is dropped.
 
 pub mod agent;
+pub mod cgroup;
 pub mod corpus;
 pub mod dashboards;
 pub mod docker;

@@ -7,11 +7,12 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use picket_tests::agent::{self, Agent, Home};
+use picket_tests::cgroup::Cgroup;
 use picket_tests::docker::{Container, Run, unique};
 use picket_tests::image;
 use picket_tests::suite::{Fixture, Suite};
@@ -31,7 +32,12 @@ fn main() -> ExitCode {
         .test("without_pins_nothing_is_left_behind", unpinned)
         .test("what_is_left_behind_can_be_removed", unpin)
         .test("maps_of_another_shape_are_replaced", another_shape)
-        .test("the_agent_does_not_watch_itself", own_cgroup)
+        .test("the_agent_does_not_watch_itself", |place| {
+            own_cgroup(place, "")
+        })
+        .test("nor_where_its_cgroup_has_no_name_for_it", |place| {
+            own_cgroup(place, "unshare --cgroup ")
+        })
         .run()
 }
 
@@ -257,69 +263,8 @@ fn another_shape(place: &mut Place) -> Result<()> {
     Ok(())
 }
 
-/// A cgroup with a container's name, and the process in it.
-struct Cgroup {
-    path: PathBuf,
-    id: String,
-    inhabitant: Option<Child>,
-}
-
-impl Cgroup {
-    fn create(digit: char) -> Result<Self> {
-        let mounts = fs::read_to_string("/proc/mounts")?;
-        let root = mounts
-            .lines()
-            .map(|line| line.split(' ').collect::<Vec<_>>())
-            .find(|fields| fields.get(2) == Some(&"cgroup2"))
-            .and_then(|fields| fields.get(1).map(PathBuf::from))
-            .context("no cgroup v2")?;
-        let seed = format!("{:08x}", std::process::id());
-        let id = format!("{seed}{}", digit.to_string().repeat(64 - seed.len()));
-        let path = root.join(&id);
-        fs::create_dir(&path)?;
-        Ok(Self {
-            path,
-            id,
-            inhabitant: None,
-        })
-    }
-
-    /// The command that runs another in here.
-    fn wrapper(&self) -> [String; 5] {
-        let enter = format!(
-            "echo $$ >{}/cgroup.procs && exec \"$@\"",
-            self.path.display()
-        );
-        ["sh", "-c", &enter, "sh", "--"].map(str::to_owned)
-    }
-
-    fn inhabit(&mut self, script: &str) -> Result<()> {
-        let [shell, flag, enter, name, _] = self.wrapper();
-        let child = Command::new(shell)
-            .args([&flag, &enter, &name, "sh", "-c", script])
-            .stdout(Stdio::null())
-            .spawn()?;
-        self.inhabitant = Some(child);
-        Ok(())
-    }
-}
-
-impl Drop for Cgroup {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.inhabitant {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-        let removed = wait::until("an empty cgroup", Duration::from_secs(10), || {
-            Ok(fs::remove_dir(&self.path).ok())
-        });
-        if let Err(error) = removed {
-            eprintln!("cannot remove {}: {error:#}", self.path.display());
-        }
-    }
-}
-
-fn own_cgroup(place: &mut Place) -> Result<()> {
+/// `namespace` is what runs the agent in a cgroup namespace of its own, or nothing.
+fn own_cgroup(place: &mut Place, namespace: &str) -> Result<()> {
     let home = place.home()?;
     // The kernel side marks the cgroups that are made while it runs: also the one that the next agent starts in.
     let mut before = Agent::start(home)?;
@@ -343,8 +288,8 @@ fn own_cgroup(place: &mut Place) -> Result<()> {
     await_listed(&before, &neighbour)?;
     before.stop()?;
 
-    let wrapper = own.wrapper();
-    let wrapper: Vec<&str> = wrapper.iter().map(String::as_str).take(4).collect();
+    let wrapper = own.wrapper(namespace);
+    let wrapper = wrapper.each_ref().map(String::as_str);
     let agent = Agent::start_under(home, &wrapper, &[], &[])?;
     let procs = fs::read_to_string(own.path.join("cgroup.procs"))?;
     ensure!(

@@ -27,6 +27,7 @@ use crate::record::Taps;
 use crate::workload::cgroup_path;
 use crate::workload::container::Container;
 use crate::workload::hierarchy::Hierarchy;
+use crate::workload::own_cgroup;
 use crate::workload::processes;
 use crate::workload::resolve::Resolver;
 use crate::workload::selection::Selection;
@@ -74,6 +75,7 @@ pub struct Pipeline {
     /// Seen, resolved and not selected: their events are nobody's loss.
     pub(super) not_watched: BTreeSet<CgroupId>,
     pub(super) resolved: mpsc::UnboundedSender<Container>,
+    /// The agent's own container, which it never watches.
     pub(super) own_cgroup: Option<CgroupId>,
     pub(super) taps: Taps,
     /// A baseline has just become worth more than before.
@@ -92,7 +94,7 @@ pub struct Pipeline {
 impl Pipeline {
     /// A pipeline that watches nothing yet. Resolved containers come back through `resolved`.
     pub fn new(parts: Parts, resolved: mpsc::UnboundedSender<Container>) -> Self {
-        let own_cgroup = own_cgroup(&parts.hierarchy);
+        let own_cgroup = own_container(&parts.hierarchy);
         let before = parts.probe.last_window();
         Self {
             parts,
@@ -379,10 +381,9 @@ impl Pipeline {
     }
 }
 
-/// The agent's own cgroup, which it never watches.
-fn own_cgroup(hierarchy: &Hierarchy) -> Option<CgroupId> {
-    let text = std::fs::read_to_string("/proc/self/cgroup").ok()?;
-    let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
-    let own = cgroup_path::container_prefix(path)?;
+/// The container that the agent is in.
+fn own_container(hierarchy: &Hierarchy) -> Option<CgroupId> {
+    let path = own_cgroup::path(hierarchy)?;
+    let own = cgroup_path::container_prefix(&path)?;
     hierarchy.id_of(own).ok()
 }

@@ -170,7 +170,7 @@ impl Hierarchy {
     }
 
     /// `from` and every cgroup below it, parents first, siblings in order of their names.
-    fn walk(&self, from: &str) -> Vec<String> {
+    pub(super) fn walk(&self, from: &str) -> Vec<String> {
         let mut visited = Vec::new();
         let mut waiting = vec![(from.trim_end_matches('/').to_owned(), 0)];
         while let Some((path, depth)) = waiting.pop() {
