@@ -10,6 +10,7 @@ mod pipeline;
 mod privileges;
 mod recordings;
 mod report;
+mod selftest;
 mod traffic;
 mod views;
 mod watched;
@@ -26,7 +27,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, interval_at};
 
 use self::baselines::Baselines;
 use self::health::Health;
@@ -34,10 +35,12 @@ use self::inventory::Existing;
 use self::pipeline::{Parts, Pipeline};
 use self::recordings::Recordings;
 use self::report::Reporter;
+use self::selftest::Acted;
 use crate::config::{Config, FindingsLog, Loaded, Syscalls};
 use crate::engine::{Engine, Settings as EngineSettings};
 use crate::export::api::operator::{self, Order};
 use crate::export::api::recording::Request;
+use crate::export::api::selftest::{self as self_tests, Asked};
 use crate::export::api::state::ApiState;
 use crate::export::http;
 use crate::export::log::{FindingLog, Target};
@@ -183,6 +186,7 @@ async fn watch(config: Config, config_sha256: String, begin: Begin) -> Result<()
     let attention = attention(&probe)?;
     let (resolved_to, mut resolved) = mpsc::unbounded_channel();
     let (reading, mut read) = mpsc::channel(1);
+    let (acted_to, acted) = mpsc::unbounded_channel();
     let parts = Parts {
         probe,
         hierarchy,
@@ -200,7 +204,7 @@ async fn watch(config: Config, config_sha256: String, begin: Begin) -> Result<()
         reporter,
         metrics,
     };
-    let mut pipeline = Pipeline::new(parts, resolved_to);
+    let mut pipeline = Pipeline::new(parts, resolved_to, acted_to);
     if let Some(path) = record {
         pipeline.record_to(&path)?;
     }
@@ -208,25 +212,35 @@ async fn watch(config: Config, config_sha256: String, begin: Begin) -> Result<()
     // What waits in the rings is more than may be kept for containers without a name.
     name_all(&mut pipeline, &mut resolved).await;
     pipeline.begin();
-    let (ask, mut asked) = mpsc::unbounded_channel();
+    let (ask, asked) = mpsc::unbounded_channel();
     api.set_recordings(ask);
     api.set_inventory_done();
     tracing::info!(listen = ?tcp.address(), socket = %config.socket.display(), "Picket watches.");
 
-    let (orders_to, mut orders) = operator::orders();
+    let (orders_to, orders) = operator::orders();
     api.take_orders(orders_to);
+    let (self_tests_to, self_tests) = self_tests::requests();
+    api.take_self_tests(self_tests_to);
+    let mut inbox = Inbox {
+        resolved,
+        asked,
+        orders,
+        self_tests,
+        acted,
+    };
     let window = config.window.duration();
     let ended = turn(
         &mut pipeline,
         &mut health,
         &api,
         attention,
-        (&mut resolved, &mut asked, &mut orders),
+        &mut inbox,
         window,
     )
     .await;
+    pipeline.abandon_self_test();
     pipeline.drain_all();
-    name_all(&mut pipeline, &mut resolved).await;
+    name_all(&mut pipeline, &mut inbox.resolved).await;
     pipeline.tick();
     pipeline.save_baselines(true);
     pipeline.end_recordings(LOG_PATIENCE);
@@ -247,17 +261,22 @@ async fn name_all(pipeline: &mut Pipeline, resolved: &mut mpsc::UnboundedReceive
     }
 }
 
+/// What the loop is told from elsewhere.
+struct Inbox {
+    resolved: mpsc::UnboundedReceiver<Container>,
+    asked: mpsc::UnboundedReceiver<Request>,
+    orders: mpsc::Receiver<Order>,
+    self_tests: mpsc::Receiver<Asked>,
+    acted: mpsc::UnboundedReceiver<Acted>,
+}
+
 /// The loop. It ends with a signal.
 async fn turn(
     pipeline: &mut Pipeline,
     health: &mut Health,
     api: &ApiState,
     [alerts, events]: [AsyncFd<OwnedFd>; 2],
-    (resolved, asked, orders): (
-        &mut mpsc::UnboundedReceiver<Container>,
-        &mut mpsc::UnboundedReceiver<Request>,
-        &mut mpsc::Receiver<Order>,
-    ),
+    inbox: &mut Inbox,
     window: Duration,
 ) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be handled")?;
@@ -266,13 +285,18 @@ async fn turn(
     drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut windows = interval(window);
     windows.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let first = tokio::time::Instant::now() + selftest::FIRST;
+    let mut self_tests = interval_at(first, selftest::PERIOD);
+    self_tests.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
-            Some(container) = resolved.recv() => pipeline.identified(container),
-            Some(request) = asked.recv() => pipeline.record_for(request),
-            Some(order) = orders.recv() => {
+            Some(container) = inbox.resolved.recv() => pipeline.identified(container),
+            Some(request) = inbox.asked.recv() => pipeline.record_for(request),
+            Some(answer) = inbox.self_tests.recv() => pipeline.self_test(Some(answer)),
+            Some(acted) = inbox.acted.recv() => pipeline.canary_acted(acted),
+            Some(order) = inbox.orders.recv() => {
                 pipeline.operate(order);
                 show(pipeline, health, api);
             }
@@ -287,8 +311,10 @@ async fn turn(
             () = tokio::time::sleep(HELD_PERIOD), if pipeline.holds_records() => pipeline.drain(),
             _ = drain.tick() => {
                 pipeline.drain();
+                pipeline.follow_self_test();
                 api.heartbeat(Instant::now());
             }
+            _ = self_tests.tick() => pipeline.self_test(None),
             _ = windows.tick() => {
                 pipeline.drain();
                 pipeline.tick();

@@ -17,6 +17,7 @@ mod record;
 mod replay;
 mod rules;
 mod run;
+mod selftest;
 mod status;
 mod table;
 mod unpin;
@@ -68,6 +69,7 @@ enum Verb {
     Check(check::Check),
     Unpin(unpin::Unpin),
     Status(status::StatusQuery),
+    Selftest(selftest::SelfTest),
     Containers(containers::Containers),
     Events(events::Events),
     Explain(explain::Explain),
@@ -106,6 +108,7 @@ impl Cli {
             Verb::Check(verb) => verb.run(global),
             Verb::Unpin(verb) => verb.run(global),
             Verb::Status(verb) => verb.run(global),
+            Verb::Selftest(verb) => verb.run(global),
             Verb::Containers(verb) => verb.run(global),
             Verb::Events(verb) => verb.run(global),
             Verb::Explain(verb) => verb.run(global),

@@ -5,6 +5,7 @@
 mod batch;
 pub mod btf;
 mod calls;
+mod canary;
 mod carried;
 mod counters;
 pub(crate) mod decode;
@@ -20,6 +21,7 @@ mod sampling;
 mod threads;
 mod watching;
 
+pub use canary::CANARY;
 pub use carried::Counted;
 pub use counters::Totals;
 pub use decode::{CgroupChange, DecodeError, Record};

@@ -164,6 +164,7 @@ fn without_an_agent_the_message_says_how_to_start_one() {
     let place = Place::new("");
     for line in [
         "status",
+        "selftest",
         "containers",
         "events",
         "events -f",
@@ -188,6 +189,21 @@ fn without_an_agent_the_message_says_how_to_start_one() {
     let output = place.run("status");
     assert_code(&output, 1);
     assert!(stderr(&output).contains("the agent is not running"));
+}
+
+#[test]
+fn a_self_test_that_did_not_pass_is_code_1() {
+    for (body, code) in [
+        (r#"{"passed":true,"took_ms":5}"#, 0),
+        (r#"{"passed":false,"reason":"no answer from sys_exit"}"#, 1),
+    ] {
+        let place = Place::new("");
+        let asked = place.agent(&[("/api/v1/selftest", 200, body)]);
+        for line in ["selftest", "selftest -o json"] {
+            assert_code(&place.run(line), code);
+            assert_eq!(asked.recv().unwrap(), "/api/v1/selftest");
+        }
+    }
 }
 
 #[test]

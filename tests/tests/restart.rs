@@ -309,5 +309,8 @@ fn own_cgroup(place: &mut Place, namespace: &str) -> Result<()> {
     // What the kernel counted of it would come as events of a container that nobody knows.
     ensure!(strangers()? == before, "{before:?}, {:?}", strangers()?);
     ensure!(listed(&agent, &neighbour)?, "the neighbour is gone");
+    let socket = home.socket();
+    let tested = agent::command(&[], &["selftest", "--socket", &socket.to_string_lossy()])?;
+    ensure!(tested.status.success(), "{tested:?}");
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::watched::{Birth, Waiting, Watched};
 use crate::engine::{self, Input, Watch};
 use crate::export::metrics::State;
 use crate::observe::event::{CgroupId, Moment};
-use crate::probe::{CgroupChange, Counted, Row, Totals};
+use crate::probe::{CANARY, CgroupChange, Counted, Row, Totals};
 use crate::workload::baseline_key::baseline_key;
 use crate::workload::cgroup_path;
 use crate::workload::container::Container;
@@ -147,6 +147,8 @@ impl Pipeline {
             container,
             path,
         } = change;
+        // What is made below the agent's own cgroup during a self-test is not the agent's.
+        let container = container.filter(|(container, _)| *container != CANARY);
         let Some((container, row)) = container else {
             // Names that the kernel side does not recognise, or no free row: the path decides.
             if cgroup_path::parse(&path).is_some_and(|found| !found.nested) {

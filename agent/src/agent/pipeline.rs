@@ -13,6 +13,7 @@ use super::clock;
 use super::inventory::{self, Existing};
 use super::recordings::Recordings;
 use super::report::Reporter;
+use super::selftest::{Acted, SelfTest};
 use super::watched::{Closed, WAITING_EVENTS, Waiting, Watched, kind};
 use crate::baseline::learning::LearningSettings;
 use crate::engine::{Effects, Engine, Input};
@@ -22,7 +23,7 @@ use crate::observe::event::{CgroupId, Event, Moment};
 use crate::observe::path;
 use crate::observe::redact;
 use crate::observe::window::ThreadCalls;
-use crate::probe::{Probe, Record, Totals};
+use crate::probe::{CANARY, Probe, Record, Totals};
 use crate::record::Taps;
 use crate::workload::cgroup_path;
 use crate::workload::container::Container;
@@ -77,6 +78,7 @@ pub struct Pipeline {
     pub(super) resolved: mpsc::UnboundedSender<Container>,
     /// The agent's own container, which it never watches.
     pub(super) own_cgroup: Option<CgroupId>,
+    pub(super) self_test: SelfTest,
     pub(super) taps: Taps,
     /// A baseline has just become worth more than before.
     save_at_once: bool,
@@ -92,8 +94,12 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// A pipeline that watches nothing yet. Resolved containers come back through `resolved`.
-    pub fn new(parts: Parts, resolved: mpsc::UnboundedSender<Container>) -> Self {
+    /// A pipeline that watches nothing yet. Resolved containers come back through `resolved`, canaries through `acted`.
+    pub fn new(
+        parts: Parts,
+        resolved: mpsc::UnboundedSender<Container>,
+        acted: mpsc::UnboundedSender<Acted>,
+    ) -> Self {
         let own_cgroup = own_container(&parts.hierarchy);
         let before = parts.probe.last_window();
         Self {
@@ -106,6 +112,7 @@ impl Pipeline {
             not_watched: BTreeSet::new(),
             resolved,
             own_cgroup,
+            self_test: SelfTest::new(acted),
             taps: Taps::default(),
             save_at_once: false,
             before,
@@ -137,6 +144,7 @@ impl Pipeline {
         self.tell_time();
         while let Some(record) = self.parts.probe.next_record(until) {
             match record {
+                Ok(Record::Event(event)) if event.cgroup == CANARY => self.self_test.saw(&event),
                 Ok(Record::Event(event)) => self.event(event),
                 Ok(Record::CgroupMade(change)) => self.cgroup_made(change),
                 Ok(Record::CgroupRemoved(change)) => self.cgroup_removed(&change),

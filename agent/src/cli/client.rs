@@ -33,8 +33,8 @@ pub(super) enum ClientError {
     NotRunning { socket: PathBuf, cause: io::Error },
     #[error("cannot connect to the agent on {}: {cause}; run this as root", socket.display())]
     Refused { socket: PathBuf, cause: io::Error },
-    #[error("the agent on {} did not answer within {} s; see its log", socket.display(), PATIENCE.as_secs())]
-    Silent { socket: PathBuf },
+    #[error("the agent on {} did not answer within {} s; see its log", socket.display(), patience.as_secs())]
+    Silent { socket: PathBuf, patience: Duration },
     #[error("the agent broke the connection: {0}; see its log")]
     Broken(#[from] hyper::Error),
     #[error("the agent answered {path} with {status}: {text}")]
@@ -50,6 +50,7 @@ pub(super) enum ClientError {
 /// The agent behind one socket.
 pub(super) struct Client {
     socket: PathBuf,
+    patience: Duration,
 }
 
 impl Client {
@@ -59,7 +60,15 @@ impl Client {
             Some(socket) => socket.clone(),
             None => global.load()?.config.socket,
         };
-        Ok(Self { socket })
+        Ok(Self {
+            socket,
+            patience: PATIENCE,
+        })
+    }
+
+    /// The same, for a question whose answer may take so long.
+    pub(super) fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// The JSON answer to `GET path`.
@@ -106,7 +115,7 @@ impl Client {
                 .map_err(|error| unreadable(path, error))?;
             Ok(body.to_bytes())
         };
-        timeout(PATIENCE, exchange)
+        timeout(self.patience, exchange)
             .await
             .unwrap_or_else(|_| Err(self.silent()))
     }
@@ -122,7 +131,8 @@ impl Client {
 
     /// The bytes that `GET path` sends until the agent ends.
     pub(super) async fn open(&self, path: &str) -> Result<Incoming, ClientError> {
-        let response = timeout(PATIENCE, self.request(Method::GET, path, Bytes::new()))
+        let asked = self.request(Method::GET, path, Bytes::new());
+        let response = timeout(self.patience, asked)
             .await
             .unwrap_or_else(|_| Err(self.silent()))?;
         Ok(response.into_body())
@@ -157,6 +167,7 @@ impl Client {
     fn silent(&self) -> ClientError {
         ClientError::Silent {
             socket: self.socket.clone(),
+            patience: self.patience,
         }
     }
 }

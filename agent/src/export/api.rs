@@ -4,6 +4,7 @@ mod accept;
 mod events;
 pub mod operator;
 pub mod recording;
+pub mod selftest;
 pub mod state;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
@@ -42,8 +43,10 @@ pub fn public_router(state: Arc<ApiState>) -> Router {
 
 /// Everything, and the operator's orders, for those who may open the agent's Unix socket.
 pub fn full_router(state: Arc<ApiState>) -> Router {
-    let recording = Router::new().route("/api/v1/recording", get(recording::stream));
-    let all = health_and_metrics().merge(page_and_api()).merge(recording);
+    let own = Router::new()
+        .route("/api/v1/recording", get(recording::stream))
+        .route("/api/v1/selftest", post(selftest::ask));
+    let all = health_and_metrics().merge(page_and_api()).merge(own);
     finish(all.merge(operator::routes()), state)
 }
 

@@ -254,6 +254,16 @@ impl Metrics {
         self.node.last_scored.set(unix_ms as f64 / 1000.0);
     }
 
+    /// A self-test passed at `unix_ms`.
+    pub fn self_test_passed(&self, unix_ms: i64) {
+        self.node.self_test_success.set(unix_ms as f64 / 1000.0);
+    }
+
+    /// A self-test failed.
+    pub fn self_test_failed(&self) {
+        self.node.self_test_failures.inc();
+    }
+
     /// Since the agent's start, identities were looked up in `source` `made` times, `failed` times in vain.
     pub fn metadata_lookups_set(&self, source: Source, made: u64, failed: u64) {
         let Node {

@@ -7,6 +7,7 @@ pub mod evidence;
 pub mod explanation;
 pub mod finding;
 pub mod network;
+pub mod selftest;
 
 pub use network::{NetworkView, PeerView};
 

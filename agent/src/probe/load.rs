@@ -27,16 +27,10 @@ const WRONG_HOOK: &str = "the program is of another type than its hook";
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/picket-ebpf"));
 
-/// Maps with one entry for each row.
-const ROW_MAPS: [&str; 7] = [
-    "ROW",
-    "FREE_ROWS",
-    "EPOCH",
-    "USED",
-    "TAKEN",
-    "HELD",
-    "PEERS_HELD",
-];
+/// Maps with one entry for each row of a container.
+const CONTAINER_MAPS: [&str; 2] = ["FREE_ROWS", "TAKEN"];
+/// Maps with one entry for each row, that of the agent's own cgroup included.
+const ROW_MAPS: [&str; 6] = ["ROW", "EPOCH", "USED", "HELD", "PEERS_HELD", "SEQUENCE"];
 
 /// Maps that each generation of programs has for itself, besides those of the programs' constants: call sequences, whose
 /// places in their set depend on the generation's secret numbers, threads, which are soon known again, and what means
@@ -145,16 +139,15 @@ pub(super) fn load_object(
         .override_global("SEQUENCE_KEY1", &key1, true)
         .override_global("SEQUENCE_KEY2", &key2, true)
         .map_max_entries("CALLER", u32::try_from(cpus).unwrap_or(u32::MAX));
-    for map in ROW_MAPS {
-        loader.map_max_entries(map, settings.rows);
-    }
-    if settings.sequences {
-        loader.map_max_entries("SEQUENCE", settings.rows);
+    for map in CONTAINER_MAPS.into_iter().chain(ROW_MAPS) {
+        if let Some(entries) = entries(map, settings) {
+            loader.map_max_entries(map, entries);
+        }
     }
     let mut generation = UNPINNED_GENERATION;
     let shapes;
     if let Some(pins) = pins {
-        shapes = shapes_of(settings.rows)?;
+        shapes = shapes_of(settings)?;
         pins.prepare(&shapes)?;
         generation = pins.generation();
         for name in shapes.keys() {
@@ -174,21 +167,26 @@ fn secret_numbers() -> std::io::Result<[u64; 3]> {
     Ok(bytes.map(u64::from_ne_bytes))
 }
 
-/// The maps of the object, as the kernel will make them for so many rows; without those that are each generation's own.
-fn shapes_of(rows: u32) -> Result<BTreeMap<String, Shape>, ProbeError> {
+/// Entries of a map that has one for each row; `None` for others.
+fn entries(map: &str, settings: &Settings) -> Option<u32> {
+    match map {
+        "SEQUENCE" if !settings.sequences => None,
+        map if CONTAINER_MAPS.contains(&map) => Some(settings.rows),
+        map if ROW_MAPS.contains(&map) => Some(settings.rows.saturating_add(1)),
+        _ => None,
+    }
+}
+
+/// The maps of the object, as the kernel will make them with these settings; without those that are each generation's own.
+fn shapes_of(settings: &Settings) -> Result<BTreeMap<String, Shape>, ProbeError> {
     let object =
         aya_obj::Object::parse(OBJECT).map_err(|error| ProbeError::Refused(error.to_string()))?;
     let shapes = object.maps.into_iter().map(|(name, map)| {
-        let entries = if ROW_MAPS.contains(&name.as_str()) {
-            rows
-        } else {
-            map.max_entries()
-        };
         let shape = Shape {
             kind: map.map_type(),
             key: map.key_size(),
             value: map.value_size(),
-            entries,
+            entries: entries(&name, settings).unwrap_or_else(|| map.max_entries()),
         };
         (name, shape)
     });

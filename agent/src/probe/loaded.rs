@@ -13,6 +13,7 @@ use picket_ebpf::{Control, FileKey, FileState, Held, ListenerKey, Sequences, Slo
 use serde::{Deserialize, Serialize};
 
 use super::batch::Table;
+use super::canary::Displaced;
 use super::carried;
 use super::counters::Totals;
 use super::decode::{DecodeError, Record, decode};
@@ -42,6 +43,10 @@ pub struct Probe {
     /// Rows of the agent before of which nothing says yet whose they are.
     pub(super) unclear_rows: BTreeSet<u32>,
     pub(super) watched: Table<u64, Slot>,
+    /// The row after those of containers.
+    pub(super) canary_row: Row,
+    /// The agent's own cgroup, while it is watched.
+    pub(super) displaced: Option<Displaced>,
     control: Array<MapData, Control>,
     pub(super) told: Control,
     pub(super) epochs: Array<MapData, u32>,
@@ -115,6 +120,8 @@ impl Probe {
             free_rows,
             unclear_rows,
             watched: take(&mut programs, "WATCHED", Table::try_from)?,
+            canary_row: Row(settings.rows),
+            displaced: None,
             control: take(&mut programs, "CONTROL", Array::try_from)?,
             told: Control {
                 changes: before.changes.wrapping_add(1),
@@ -155,6 +162,8 @@ impl Probe {
         if let Some(Err(error)) = probe.pins.as_ref().map(Pins::remove_others) {
             tracing::warn!(%error, "What an agent before left in the kernel could not be removed; it keeps still, but each program costs its call.");
         }
+        // An agent that was killed in the middle of its self-test has left its cgroup among the watched.
+        probe.clear_canary();
         Ok(probe)
     }
 
@@ -255,12 +264,13 @@ impl Probe {
     pub fn losses(&self) -> Vec<(&'static str, u64)> {
         (0..lost::COUNT)
             .zip(lost::NAMES)
-            .map(|(index, name)| {
+            .zip(self.canary_losses())
+            .map(|((index, name), of_canary)| {
                 let total = self
                     .losses
                     .get(&index, 0)
-                    .map_or(0, |copies| copies.iter().sum());
-                (name, total)
+                    .map_or(0, |copies| copies.iter().sum::<u64>());
+                (name, total.saturating_sub(of_canary))
             })
             .collect()
     }

@@ -44,6 +44,9 @@ impl Probe {
 
     /// Empties a row and makes it free again.
     pub(super) fn release(&mut self, row: Row) {
+        if let Some(displaced) = &mut self.displaced {
+            displaced.forget(row);
+        }
         // Before the counters, so that an agent that takes over in between does not subtract from nothing.
         self.forget_counted(row);
         self.forget_entries(row);
@@ -61,7 +64,7 @@ impl Probe {
 
     /// Removes what the tables still hold of a row: nested cgroups whose birth was not read, ports, classes of files. The
     /// next container with the row would be taken for their owner.
-    fn forget_entries(&mut self, row: Row) {
+    pub(super) fn forget_entries(&mut self, row: Row) {
         let gone = [
             self.watched.remove_all(|_, slot| slot.row == row.0),
             self.listeners.remove_all(|key, _| key.row == row.0),

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::operator::Order;
 use super::recording::Request;
+use super::selftest::Asked;
 use crate::export::history::History;
 use crate::export::metrics::Metrics;
 use crate::export::view::finding::{FindingFilter, FindingView};
@@ -30,6 +31,7 @@ pub struct ApiState {
     /// Takes requests for recordings, once the pipeline watches.
     recordings: OnceLock<mpsc::UnboundedSender<Request>>,
     orders: OnceLock<mpsc::Sender<Order>>,
+    self_tests: OnceLock<mpsc::Sender<Asked>>,
 }
 
 /// Everything shown. Parts are shared pointers so that a reader holds the lock no longer than it takes to copy them.
@@ -77,6 +79,7 @@ impl ApiState {
             newest: watch::Sender::new(0),
             recordings: OnceLock::new(),
             orders: OnceLock::new(),
+            self_tests: OnceLock::new(),
         })
     }
 
@@ -113,6 +116,17 @@ impl ApiState {
     #[must_use]
     pub fn orders(&self) -> Option<&mpsc::Sender<Order>> {
         self.orders.get()
+    }
+
+    /// Says where requests for self-tests go. Until then they are refused.
+    pub fn take_self_tests(&self, requests: mpsc::Sender<Asked>) {
+        self.self_tests.get_or_init(|| requests);
+    }
+
+    /// Where requests for self-tests go, once somebody makes them.
+    #[must_use]
+    pub fn self_tests(&self) -> Option<&mpsc::Sender<Asked>> {
+        self.self_tests.get()
     }
 
     /// The pipeline is alive.

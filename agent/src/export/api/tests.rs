@@ -5,6 +5,8 @@
     reason = "tests"
 )]
 
+mod selftest;
+
 use std::time::Duration;
 
 use http_body_util::BodyExt;

@@ -152,6 +152,16 @@ pub(super) const LAST_SCORED: Family = family(
     "Unix time of the last pass over the counters; 0 before the first.",
     &[],
 );
+pub(super) const SELF_TEST_SUCCESS: Family = family(
+    "picket_selftest_success_timestamp_seconds",
+    "Unix time at which the agent last saw its own canary through the probe; 0 before the first.",
+    &[],
+);
+pub(super) const SELF_TEST_FAILURES: Family = family(
+    "picket_selftest_failures_total",
+    "Self-tests in which hooks of the probe did not answer.",
+    &[],
+);
 pub(super) const METADATA_LOOKUPS: Family = family(
     "picket_metadata_lookups_total",
     "Attempts to learn a container's identity.",
