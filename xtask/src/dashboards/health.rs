@@ -191,6 +191,15 @@ fn agents() -> Row {
                 "Whether each hook of the probe is attached: 1, or 0.",
                 format!("min by (instance, probe) (picket_probe_attached{{{AGENTS}}})"),
             ),
+            lines(
+                "Time since the last self-test passed",
+                "Every five minutes an agent must see through its probe what it does itself.",
+                "s",
+                vec![(
+                    format!("time() - picket_selftest_success_timestamp_seconds{{{AGENTS}}}"),
+                    "{{instance}}",
+                )],
+            ),
             table(
                 "What agents go on without",
                 "1 while it is missing; `picket status` says why.",
