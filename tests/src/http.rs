@@ -59,6 +59,15 @@ impl Connection {
         })
     }
 
+    /// Waits for an answer for so long instead of ten seconds.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn with_patience(self, patience: Duration) -> Result<Self> {
+        self.reader.get_ref().set_read_timeout(Some(patience))?;
+        Ok(self)
+    }
+
     /// Sends a request and reads the answer; a body makes it a POST of JSON.
     ///
     /// # Errors

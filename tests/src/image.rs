@@ -15,6 +15,9 @@ pub const MODEL_SERVER: &str = "model-server";
 /// A static busybox.
 pub const BUSYBOX: &str = "busybox";
 
+/// The model server of the corpus, with peers and scenarios.
+pub const CORPUS: &str = "corpus-fastapi";
+
 /// Commands that making an image needs, with the Debian packages that have them.
 pub const BUILD_COMMANDS: [(&str, &str); 2] = [("mmdebstrap", "mmdebstrap"), ("tar", "tar")];
 

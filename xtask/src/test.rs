@@ -24,7 +24,7 @@ pub fn test() -> Result<ExitCode> {
         .inspect_err(|error| eprintln!("setup: {error:#}"))
         .ok();
     if engine.is_some() {
-        setup::images(&[image::BUSYBOX])?;
+        setup::images(&[image::BUSYBOX, image::CORPUS])?;
         let servers: Vec<&str> = Make::tested().into_iter().map(Make::image).collect();
         setup::images(&servers)?;
     }

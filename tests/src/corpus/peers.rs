@@ -81,7 +81,7 @@ impl Peers {
         }
         let container = Container::start_with(
             &Run {
-                image: &image::provide("corpus-fastapi")?,
+                image: &image::provide(image::CORPUS)?,
                 name,
                 network: Some(&self.network),
                 environment: &environment,

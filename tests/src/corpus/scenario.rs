@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::folder;
+use crate::image;
 use crate::servers::Make;
 
 /// How well a scenario hides.
@@ -131,7 +132,7 @@ impl Kind {
     #[must_use]
     pub const fn image(self) -> &'static str {
         match self {
-            Self::FastApi | Self::Jobs | Self::Asyncio => "corpus-fastapi",
+            Self::FastApi | Self::Jobs | Self::Asyncio => image::CORPUS,
             Self::BentoMl => "corpus-bentoml",
             Self::Triton => "corpus-triton",
         }

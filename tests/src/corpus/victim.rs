@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use sha2::{Digest, Sha256};
@@ -14,6 +15,9 @@ use crate::load::Random;
 use crate::servers::{Make, Manner, Server};
 
 const FEATURES: usize = 16;
+
+/// A model is fetched, read and answered for in this time, also on a busy machine.
+const RELOAD_LIMIT: Duration = Duration::from_secs(60);
 
 /// Where servers log requests.
 const LOGS: &str = "/var/log/app";
@@ -159,7 +163,8 @@ impl Victim {
             }
             _ => ("/admin/reload", "{}".to_owned()),
         };
-        let mut connection = Connection::open(self.server.address()?)?;
+        let connection = Connection::open(self.server.address()?)?;
+        let mut connection = connection.with_patience(RELOAD_LIMIT)?;
         let answer = connection.request(path, Some(&body))?;
         ensure!(
             answer.status == 200,
