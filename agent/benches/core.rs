@@ -300,7 +300,7 @@ fn event(container: u64, at: u64, pid: u32, action: Action) -> Event {
         at: Moment(at),
         cgroup: CgroupId(container),
         pid,
-        comm: "uvicorn".to_owned(),
+        comm: "uvicorn".into(),
         action,
     }
 }

@@ -237,7 +237,13 @@ impl Detector {
     }
 
     /// Takes a file written again, by this process and its ancestors, of which all else is only counted.
-    pub fn written_again(&mut self, cgroup: CgroupId, at: Moment, line: Vec<u32>, raw: &str) {
+    pub fn written_again(
+        &mut self,
+        cgroup: CgroupId,
+        at: Moment,
+        line: impl Iterator<Item = u32>,
+        raw: &str,
+    ) {
         self.signals.written_again(cgroup, at, line, raw);
     }
 

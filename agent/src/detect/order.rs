@@ -134,13 +134,20 @@ impl Watch {
     }
 
     /// Takes a file written again, by this process and its ancestors: what [`Watch::sighting`] does with one.
-    pub fn written_again(&mut self, at: Moment, line: Vec<u32>, raw: &str) {
-        let taken = Taken {
+    pub fn written_again(&mut self, at: Moment, line: impl Iterator<Item = u32>, raw: &str) {
+        let is_full = self.written.len() >= MOST;
+        // What gives way lends its memory, as a server may write often.
+        let lent = self.written.pop_front_if(|_| is_full);
+        let mut taken = lent.unwrap_or_else(|| Taken {
             at,
             step: Step::Write,
-            line,
-            raw: raw.to_owned(),
-        };
+            line: Vec::new(),
+            raw: String::new(),
+        });
+        taken.at = at;
+        taken.line.clear();
+        taken.line.extend(line);
+        raw.clone_into(&mut taken.raw);
         remember(&mut self.written, taken);
     }
 

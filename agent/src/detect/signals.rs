@@ -34,7 +34,13 @@ impl Signals {
     }
 
     /// Takes a file written again, by this process and its ancestors, of which all else is known.
-    pub fn written_again(&mut self, cgroup: CgroupId, at: Moment, line: Vec<u32>, raw: &str) {
+    pub fn written_again(
+        &mut self,
+        cgroup: CgroupId,
+        at: Moment,
+        line: impl Iterator<Item = u32>,
+        raw: &str,
+    ) {
         let watch = self.watches.entry(cgroup).or_default();
         watch.order.written_again(at, line, raw);
     }

@@ -81,7 +81,7 @@ pub(crate) fn life(number: u64, workload: &str, born: u64) -> Vec<Input> {
             at: at(second),
             cgroup,
             pid,
-            comm: "python3".to_owned(),
+            comm: "python3".into(),
             action,
         })
     };

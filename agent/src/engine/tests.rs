@@ -204,7 +204,7 @@ fn deeds(steps: &[(u8, u64)]) -> Vec<Input> {
             at,
             cgroup: CgroupId(number),
             pid: 100,
-            comm: "python3".to_owned(),
+            comm: "python3".into(),
             action,
         })
     };

@@ -305,8 +305,7 @@ impl Observer {
     }
 
     /// The pid of a process and those of its ancestors inside the container, nearest first.
-    #[must_use]
-    pub fn line(&self, pid: u32) -> Vec<u32> {
+    pub fn line(&self, pid: u32) -> impl Iterator<Item = u32> {
         self.processes.line(pid)
     }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// A point in time: nanoseconds since boot, the kernel's `CLOCK_BOOTTIME`.
 #[derive(
@@ -32,7 +33,7 @@ pub struct Event {
     /// Process id (thread group id) in the host's pid namespace.
     pub pid: u32,
     /// The thread's name (`comm`, at most 15 bytes); the program chooses it, so it proves nothing.
-    pub comm: String,
+    pub comm: SmolStr,
     /// What was done.
     pub action: Action,
 }

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::command::Program;
 use super::event::{Exec, Moment};
@@ -93,7 +94,7 @@ struct Process {
     pid: u32,
     parent: Option<Serial>,
     program: Option<Arc<Program>>,
-    comm: String,
+    comm: SmolStr,
     started: Option<Moment>,
     standing: Standing,
 }
@@ -160,7 +161,7 @@ impl ProcessTable {
         let Some(process) = self.processes.get_mut(&serial) else {
             return Started::Setup;
         };
-        comm.clone_into(&mut process.comm);
+        process.comm = comm.into();
         let started_outside = match process.standing {
             Standing::Setup => true,
             Standing::Unsure => exec.parent_outside,
@@ -259,11 +260,10 @@ impl ProcessTable {
     }
 
     /// The pid of a process and those of its ancestors, nearest first.
-    #[must_use]
-    pub fn line(&self, pid: u32) -> Vec<u32> {
+    pub fn line(&self, pid: u32) -> impl Iterator<Item = u32> {
         let ancestors = self.ancestors(pid).map(|ancestor| ancestor.pid);
         let line = std::iter::once(pid).chain(ancestors);
-        line.filter(|pid| *pid != 0).collect()
+        line.filter(|pid| *pid != 0)
     }
 
     fn ancestors(&self, pid: u32) -> impl Iterator<Item = &Process> {
@@ -313,7 +313,7 @@ impl ProcessTable {
             if let Some(process) = self.processes.get_mut(&serial)
                 && process.comm != comm
             {
-                comm.clone_into(&mut process.comm);
+                process.comm = comm.into();
             }
             return serial;
         }
@@ -342,7 +342,7 @@ impl ProcessTable {
             Some((serial, parent)) => self.insert(Process {
                 pid,
                 parent: Some(serial),
-                comm: comm.to_owned(),
+                comm: comm.into(),
                 started: Some(at),
                 ..parent
             }),
@@ -360,7 +360,7 @@ impl ProcessTable {
             pid,
             parent,
             program: None,
-            comm: comm.to_owned(),
+            comm: comm.into(),
             started: Some(at),
             standing,
         })
@@ -406,7 +406,7 @@ impl Process {
         ProcessInfo {
             pid: self.pid,
             exe: program.exe,
-            comm: self.comm.clone(),
+            comm: self.comm.to_string(),
             argv: program.argv,
             script: program.script,
             cwd: program.cwd,

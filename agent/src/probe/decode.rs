@@ -76,7 +76,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
     let pid = from.u32()?;
     let at = Moment(from.u64()?);
     let cgroup = CgroupId(from.u64()?);
-    let comm = text(until_nul(from.take(16)?));
+    let comm = String::from_utf8_lossy(until_nul(from.take(16)?)).into();
     let action = match kind {
         kind::CGROUP_MKDIR | kind::CGROUP_RMDIR => {
             let container = CgroupId(from.u64()?);

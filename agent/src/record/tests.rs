@@ -245,7 +245,7 @@ fn large(second: u64) -> Input {
         at: Moment(second),
         cgroup: CgroupId(7),
         pid: 100,
-        comm: "x".to_owned(),
+        comm: "x".into(),
         action: Action::Memfd {
             name: "m".repeat(100_000),
         },

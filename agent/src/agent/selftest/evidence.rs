@@ -96,7 +96,7 @@ mod tests {
             at: Moment(1),
             cgroup: CgroupId(u64::MAX),
             pid,
-            comm: comm.to_owned(),
+            comm: comm.into(),
             action,
         }
     }

@@ -121,7 +121,7 @@ fn a_file_written_again_is_taken_as_if_it_were_seen_anew() {
         let mut sighting = write.0.clone();
         sighting.at = Moment(number);
         one.sighting(&sighting);
-        other.written_again(sighting.at, line(&sighting), &sighting.raw);
+        other.written_again(sighting.at, line(&sighting).into_iter(), &sighting.raw);
     }
     assert_eq!(one, other);
     assert_eq!(one.written.len(), MOST);

@@ -50,7 +50,7 @@ impl Feed {
             at: Moment(self.now),
             cgroup: CgroupId(7),
             pid,
-            comm: "python3".to_owned(),
+            comm: "python3".into(),
             action,
         })
     }
@@ -374,7 +374,7 @@ fn a_container_found_running_serves_and_knows_its_server() {
         pid: 10,
         parent: RUNTIME,
         exe: "/usr/bin/python3.11".to_owned(),
-        comm: "python3".to_owned(),
+        comm: "python3".into(),
         argv: vec!["python3".to_owned(), "--token=x".to_owned()],
         started: Moment(3),
     };

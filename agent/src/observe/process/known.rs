@@ -85,7 +85,7 @@ impl ProcessTable {
                 pid: process.pid,
                 parent,
                 program: Some(Arc::new(Program::running(&process.exe, &process.argv))),
-                comm: process.comm.clone(),
+                comm: process.comm.as_str().into(),
                 started: Some(process.started),
                 standing,
             });
