@@ -4,6 +4,7 @@
 //! [`Input`]s. It reads no clock and no file: the time comes with the inputs. So the running agent and a recording's
 //! replay run the same code, and equal inputs give equal findings, to the byte.
 
+mod deed_key;
 mod habits;
 mod input;
 mod store;
@@ -16,6 +17,7 @@ mod time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use deed_key::DeedKeys;
 use habits::{Habits, written};
 use sha2::{Digest, Sha256};
 use ulid::Ulid;
@@ -90,6 +92,7 @@ pub struct Engine<S> {
     members: BTreeMap<CgroupId, Member>,
     /// Containers whose habits were counted since their baseline was last settled.
     unsettled: BTreeMap<Arc<Key>, BTreeSet<CgroupId>>,
+    deed_keys: DeedKeys,
     baselines: S,
     detector: Detector,
     incidents: Incidents,
@@ -109,6 +112,7 @@ impl<S: Store> Engine<S> {
             time: Time::default(),
             members: BTreeMap::new(),
             unsettled: BTreeMap::new(),
+            deed_keys: DeedKeys::new(),
             baselines,
             detector: Detector::new(settings.detector()?),
             incidents: Incidents::default(),
@@ -226,12 +230,13 @@ impl<S: Store> Engine<S> {
         let now_s = self.steady.seconds(event.at);
         let (epoch, entrypoints) = (member.observer.epoch(), member.observer.entrypoints());
         let (detector, habits) = (&self.detector, &mut member.habits);
+        let keys = &mut self.deed_keys;
         let settled = !habits.has_counted();
         let is_contact = matches!(event.action, Action::Connect { .. });
         let mut is_counted = false;
         let sighting = member.observer.event_unless(event, |deed| {
             let awaited = is_contact && detector.awaits_contact(event.cgroup, event.at);
-            is_counted = !awaited && habits.count(deed, now_s);
+            is_counted = !awaited && habits.count(deed, now_s, keys);
             is_counted
         });
         if is_counted && let Some(path) = written(&event.action) {
@@ -285,7 +290,8 @@ impl<S: Store> Engine<S> {
             && member.habits.has_room()
             && self.detector.only_counts(baseline, &sighting)
         {
-            member.habits.remember(action, &sighting);
+            let keys = &mut self.deed_keys;
+            member.habits.remember(action, &sighting, keys);
         }
         self.note(container, Some(sighting), outcome, effects);
     }

@@ -5,8 +5,11 @@
 //! it, so that the findings are those of a core that weighs every event.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::collections::hash_map::Entry;
 
+use foldhash::fast::RandomState;
+
+use super::deed_key::{DeedKey, DeedKeys};
 use crate::baseline::facts::Again;
 use crate::baseline::hash::hash64;
 use crate::baseline::model::Baseline;
@@ -15,38 +18,37 @@ use crate::observe::endpoint::NAMED;
 use crate::observe::event::{Access, Action, Mapping};
 use crate::observe::fact::{Fact, Family, Origin, Phase, Sighting};
 
-/// Deeds remembered of one container. Each takes some 400 bytes and its path, at most 1.5 KiB.
+/// Deeds remembered of one container. Each takes some 200 bytes and what its fact says, at most 1 KiB.
 const MOST: usize = 1024;
 
 /// Longest raw form of a deed that is remembered, bytes.
 const LONGEST: usize = 512;
 
 /// The deeds of one container in its present phase.
+///
+/// What an event needs lies in one place, as with many containers none of it is in the processor's cache.
 #[derive(Debug)]
 pub(super) struct Habits {
     phase: Phase,
-    /// Position of each deed in `habits`. The hash is not keyed, as equal input shall cost the same; what collides is
-    /// bounded by [`MOST`].
-    deeds: HashMap<Action, usize, BuildHasherDefault<DefaultHasher>>,
-    habits: Vec<Habit>,
-    /// Positions of those that were counted since the last settlement.
-    counted: Vec<usize>,
+    habits: HashMap<DeedKey, Habit, RandomState>,
+    facts: Vec<Fact>,
+    /// Those that were counted since the last settlement.
+    counted: Vec<DeedKey>,
 }
 
 #[derive(Debug)]
 struct Habit {
-    fact: Fact,
-    /// The name by which the peer was reached.
-    name: Option<String>,
     counted: Option<Again>,
+    /// Position of its fact in `facts`.
+    fact: u32,
 }
 
 impl Default for Habits {
     fn default() -> Self {
         Self {
             phase: Phase::Start,
-            deeds: HashMap::default(),
-            habits: Vec::new(),
+            habits: HashMap::default(),
+            facts: Vec::new(),
             counted: Vec::new(),
         }
     }
@@ -54,24 +56,21 @@ impl Default for Habits {
 
 impl Habits {
     /// Whether the deed is a habit, which is counted then.
-    pub(super) fn count(&mut self, deed: &Deed<'_>, now_s: i64) -> bool {
+    pub(super) fn count(&mut self, deed: &Deed<'_>, now_s: i64, keys: &mut DeedKeys) -> bool {
         if deed.phase != self.phase || deed.origin != Origin::Server {
             return false;
         }
-        let Some(&position) = self.deeds.get(deed.action) else {
+        let Some(key) = keys.of(deed.action, deed.name) else {
             return false;
         };
-        let Some(habit) = self.habits.get_mut(position) else {
+        let Some(habit) = self.habits.get_mut(&key) else {
             return false;
         };
-        if habit.name.as_deref() != deed.name {
-            return false;
-        }
         match &mut habit.counted {
             Some(again) => again.more(now_s),
             None => {
                 habit.counted = Some(Again::once(now_s));
-                self.counted.push(position);
+                self.counted.push(key);
             }
         }
         true
@@ -84,7 +83,7 @@ impl Habits {
 
     /// Whether there is room for more.
     pub(super) fn has_room(&self) -> bool {
-        self.habits.len() < MOST
+        self.facts.len() < MOST
     }
 
     /// Whether deeds of this kind can be habits at all: those that say the same whenever they are done, and of which no
@@ -114,47 +113,38 @@ impl Habits {
     }
 
     /// Makes a habit of what was done, as far as there is room.
-    pub(super) fn remember(&mut self, action: &Action, sighting: &Sighting) {
+    pub(super) fn remember(&mut self, action: &Action, sighting: &Sighting, keys: &mut DeedKeys) {
         if sighting.phase != self.phase {
             if self.has_counted() {
                 return;
             }
-            self.deeds.clear();
-            self.habits.clear();
-            self.phase = sighting.phase;
+            *self = Self {
+                phase: sighting.phase,
+                ..Self::default()
+            };
         }
         let name = sighting.raw.split_once(NAMED);
         let name = name.filter(|_| sighting.fact.family == Family::Endpoint);
-        let habit = Habit {
-            fact: sighting.fact.clone(),
-            name: name.map(|(_, name)| name.to_owned()),
-            counted: None,
-        };
-        match self.deeds.get(action) {
-            // A peer that is reached by another name now.
-            Some(&position) => {
-                if let Some(before) = self.habits.get_mut(position)
-                    && before.counted.is_none()
-                {
-                    *before = habit;
-                }
-            }
-            None if self.has_room() => {
-                self.deeds.insert(action.clone(), self.habits.len());
-                self.habits.push(habit);
-            }
-            None => {}
+        if self.has_room()
+            && let Some(key) = keys.of(action, name.map(|(_, name)| name))
+            && let Entry::Vacant(place) = self.habits.entry(key)
+            && let Ok(fact) = u32::try_from(self.facts.len())
+        {
+            let counted = None;
+            place.insert(Habit { counted, fact });
+            self.facts.push(sighting.fact.clone());
         }
     }
 
     /// Brings what was counted to the baseline of this replica.
     pub(super) fn settle(&mut self, baseline: &mut Baseline, replica: &str) {
         let replica = hash64(&[replica.as_bytes()]);
-        for position in self.counted.drain(..) {
-            if let Some(habit) = self.habits.get_mut(position)
+        for key in self.counted.drain(..) {
+            if let Some(habit) = self.habits.get_mut(&key)
                 && let Some(again) = habit.counted.take()
+                && let Some(fact) = self.facts.get(habit.fact as usize)
             {
-                baseline.learn_again(self.phase, &habit.fact, replica, again);
+                baseline.learn_again(self.phase, fact, replica, again);
             }
         }
     }

@@ -304,7 +304,7 @@ fn a_file_that_is_written_again_and_again_is_a_habit_as_long_as_its_whole_name_i
 
 #[test]
 fn habits_are_bounded() {
-    let mut habits = Habits::default();
+    let (mut habits, mut keys) = (Habits::default(), DeedKeys::new());
     let fact = crate::observe::fact::Fact {
         family: crate::observe::fact::Family::FileRead,
         origin: crate::observe::fact::Origin::Server,
@@ -314,7 +314,7 @@ fn habits_are_bounded() {
     for number in 0..5000 {
         let action = open(&format!("/srv/{number}"), Access::Read);
         assert!(Habits::may_be(&action, &sighting));
-        habits.remember(&action, &sighting);
+        habits.remember(&action, &sighting, &mut keys);
     }
     assert!(!habits.has_room());
     let known = |number: u64| {
@@ -324,7 +324,7 @@ fn habits_are_bounded() {
             action: &open(&format!("/srv/{number}"), Access::Read),
             name: None,
         };
-        habits.count(&deed, 1)
+        habits.count(&deed, 1, &mut keys)
     };
     assert_eq!((0..5000).map(known).filter(|known| *known).count(), 1024);
 }

@@ -39,7 +39,7 @@ pub struct Event {
 }
 
 /// What a process did.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     /// Created a process (not a thread). `Event::pid` is the parent.
     Fork {
@@ -214,7 +214,7 @@ pub enum Action {
 }
 
 /// A program start.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exec {
     /// The path given to `execve`.
     pub filename: String,
@@ -242,7 +242,7 @@ pub struct Exec {
 }
 
 /// Where a file lies, as far as that says something about where it came from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// On a memory file system (tmpfs): it did not come with the image.
     pub tmpfs: bool,
