@@ -174,6 +174,20 @@ fn is_looked_for(sighting: &Sighting) -> bool {
     name.is_some_and(|name| ASKED_FOR.contains(&name) && system_program(path) == Some(name))
 }
 
+/// The category with what is known of other phases: a worker of the program that starts it, of the same module or script as
+/// at the start, is a worker when it is started again, as a supervisor does when one has died.
+#[must_use]
+pub fn started_again(category: Category, known_in: Option<Phase>, sighting: &Sighting) -> Category {
+    let by_start = matches!(known_in, Some(Phase::Start | Phase::Load));
+    let started = sighting.fact.value.rsplit_once(" <- ");
+    let shape = started.and_then(|(program, parent)| program.strip_prefix(parent));
+    let is_own = shape.is_some_and(|shape| shape.starts_with(" -m ") || shape.starts_with(" /"));
+    match category {
+        Category::Executable if by_start && is_own => Category::Worker,
+        other => other,
+    }
+}
+
 /// The category of a sighting; `None` when its novelty alone is never worth a finding.
 ///
 /// `is_common_syscall` says by name which system calls belong to every program's life.
@@ -496,6 +510,30 @@ mod tests {
         };
         assert_eq!(marked(|m| m.not_from_image = true), Some(Category::Dropped));
         assert_eq!(marked(|m| m.fileless = true), Some(Category::Executable));
+    }
+
+    #[test]
+    fn a_worker_that_the_start_has_too_is_a_worker_when_it_is_started_again() {
+        let again = |value: &str, known_in| {
+            let sighting = sighting(Family::Executable, Origin::Server, value);
+            started_again(Category::Executable, known_in, &sighting)
+        };
+        let python = "/usr/bin/python3.11";
+        let worker = format!("{python} -m service.worker <- {python}");
+        assert_eq!(again(&worker, Some(Phase::Start)), Category::Worker);
+        assert_eq!(again(&worker, None), Category::Executable);
+        assert_eq!(again(&worker, Some(Phase::Stop)), Category::Executable);
+        for other in [
+            format!("{python} -c <- {python}"),
+            format!("{python} -m service.worker <- /usr/bin/dash"),
+            format!("/usr/bin/curl <- {python}"),
+        ] {
+            assert_eq!(
+                again(&other, Some(Phase::Start)),
+                Category::Executable,
+                "{other}"
+            );
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::allow::Allow;
 use super::budget::Reason;
 use super::calls::layer::CallLayer;
 use super::claim::{At, Claim};
-use super::danger::{Category, categorise};
+use super::danger::{Category, categorise, started_again};
 use super::deployment::Deployments;
 use super::never_learn::NeverLearn;
 use super::news::News;
@@ -157,7 +157,10 @@ impl Detector {
             Knowledge::Unknown => None,
         };
         match category {
-            Some(category) => self.novelty(baseline, at, sighting, category, elsewhere),
+            Some(category) => {
+                let category = started_again(category, elsewhere, sighting);
+                self.novelty(baseline, at, sighting, category, elsewhere)
+            }
             None if fact.family == Family::Sequence => self.sequence(baseline, at, sighting),
             None => Outcome::default().news(News::New),
         }

@@ -8,6 +8,8 @@ evidence: [network, resource]
 techniques: [T1030, T1029, T1041, AML.T0025]
 servers: [fastapi, bentoml, triton]
 seconds: 605
+missed: >
+  They add about a third to what that peer gets on average; only what is beyond the most that was learned is a claim of volume.
 what: >
   Appends 1.5 KiB to one in five of the server's own requests to the LLM API, on the connection that is open anyway, for ten
   minutes and 120 KiB at most. Most settings are expected to miss it: it marks the lower edge.

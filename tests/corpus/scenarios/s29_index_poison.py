@@ -8,6 +8,8 @@ evidence: [file, sequence]
 techniques: [T1565.001, AML.T0070, AML.T0071, AML.T0059]
 servers: [fastapi]
 seconds: 5
+missed: >
+  Requests are counted and not read, so that a write to the index that no request asked for looks like one that a request did.
 what: >
   Changes five rows of the search index, which only requests to add rows write, without any such request near it.
 """
