@@ -167,10 +167,8 @@ impl Corpus {
             fs::write(path, text).with_context(|| path.display().to_string())?;
         }
         if let Some(path) = &self.markdown {
-            let text = page(
-                &corpus::markdown(scenarios, outcomes),
-                &machine::describe()?,
-            );
+            let tables = corpus::markdown(scenarios, outcomes);
+            let text = page(&tables, &machine::describe()?, self.replay.is_some());
             fs::write(path, text).with_context(|| path.display().to_string())?;
         }
         Ok(())
@@ -178,10 +176,16 @@ impl Corpus {
 }
 
 /// The page for the repository.
-fn page(tables: &str, machine: &Machine) -> String {
+fn page(tables: &str, machine: &Machine, is_replay: bool) -> String {
     let arguments = env::args().skip(1).filter(|it| it != "--unsupervised");
     let command = ["cargo xtask".to_owned()].into_iter().chain(arguments);
     let command: Vec<String> = command.collect();
+    let replayed = if is_replay {
+        "\nThe runs were live (`cargo xtask corpus --record FOLDER`); their recordings are judged here by this version, which learned each server anew \
+         from the recording of its learning.\n"
+    } else {
+        ""
+    };
     format!(
         "# The corpus
 
@@ -195,7 +199,7 @@ An attack counts as found by any finding about its container from its first acti
 classes of the findings, the one that fits first; *seconds* is the median from the first action to the first finding. *Other findings* came
 before or later. Benign behaviour counts as it should be when it raises nothing; with notes alone (low) it is counted apart. Of the
 null trigger and of what cannot be seen, nothing may be told at all.
-
+{replayed}
 {tables}",
         command.join(" "),
         machine.date,
