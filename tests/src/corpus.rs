@@ -9,6 +9,7 @@ mod learned;
 mod learning;
 mod observer;
 mod outcome;
+mod parallel;
 mod peers;
 mod rejudge;
 mod run;

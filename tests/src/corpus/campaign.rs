@@ -1,9 +1,9 @@
 //! Many runs, several at a time.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use super::Schedule;
 use super::learned::Learned;
 use super::learning::learn;
 use super::outcome::Outcome;
+use super::parallel;
 use super::peers::Peers;
 use super::rejudge;
 use super::run::run;
@@ -126,39 +127,15 @@ impl Campaign {
                 learned.copy_recording(&rejudge::lesson(folder, *kind))?;
             }
         }
-        let runnable = cases.iter().enumerate();
-        let queue: Mutex<VecDeque<(usize, &Case)>> = Mutex::new(
-            runnable
-                .filter(|(_, case)| case.scenario.skipped.is_none())
-                .collect(),
-        );
-        let outcomes = Mutex::new(Vec::new());
-        thread::scope(|scope| {
-            for worker in 0..self.jobs.max(1) {
-                let (queue, outcomes, peers, tell) = (&queue, &outcomes, &peers, &tell);
-                scope.spawn(move || {
-                    thread::sleep(STAGGER * u32::try_from(worker).unwrap_or(0));
-                    loop {
-                        let next = queue
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .pop_front();
-                        let Some((place, case)) = next else { break };
-                        let outcome = self.one(case, peers);
-                        tell(&outcome);
-                        outcomes
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .push((place, outcome));
-                    }
-                });
-            }
-        });
-        let mut outcomes = outcomes
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        outcomes.sort_by_key(|(place, _)| *place);
-        Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+        let runnable: Vec<&Case> = cases
+            .iter()
+            .filter(|case| case.scenario.skipped.is_none())
+            .collect();
+        Ok(parallel::map(&runnable, self.jobs, STAGGER, |case| {
+            let outcome = self.one(case, &peers);
+            tell(&outcome);
+            outcome
+        }))
     }
 
     fn one(&self, case: &Case, peers: &Peers) -> Outcome {

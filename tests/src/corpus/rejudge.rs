@@ -7,8 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -16,6 +15,7 @@ use serde_json::Value;
 use super::campaign::Case;
 use super::observer::{Seen, read};
 use super::outcome::Outcome;
+use super::parallel;
 use super::scenario::{Kind, Scenario, Trigger};
 use crate::agent;
 
@@ -64,31 +64,13 @@ pub fn rejudge(folder: &Path, scenarios: &[Scenario], jobs: usize) -> Result<Vec
     kept.sort_by(|one, other| {
         (&one.id, one.server, one.seed).cmp(&(&other.id, other.server, other.seed))
     });
-    let (next, outcomes) = (Mutex::new(kept.iter().enumerate()), Mutex::new(Vec::new()));
-    thread::scope(|scope| {
-        for _ in 0..jobs.max(1) {
-            scope.spawn(|| {
-                loop {
-                    let taken = next.lock().unwrap_or_else(PoisonError::into_inner).next();
-                    let Some((place, before)) = taken else { break };
-                    let outcome = again(folder, scenarios, before).unwrap_or_else(|error| {
-                        let mut outcome = before.clone();
-                        outcome.error = Some(format!("{error:#}"));
-                        outcome
-                    });
-                    outcomes
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push((place, outcome));
-                }
-            });
-        }
-    });
-    let mut outcomes = outcomes
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
-    outcomes.sort_by_key(|(place, _)| *place);
-    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+    Ok(parallel::map(&kept, jobs, Duration::ZERO, |before| {
+        again(folder, scenarios, before).unwrap_or_else(|error| {
+            let mut outcome = before.clone();
+            outcome.error = Some(format!("{error:#}"));
+            outcome
+        })
+    }))
 }
 
 fn again(folder: &Path, scenarios: &[Scenario], before: &Outcome) -> Result<Outcome> {
