@@ -1,0 +1,221 @@
+//! What a started program is, by how it was started: the container's own command, a worker, a library's question.
+
+use super::Category;
+use crate::observe::fact::{Phase, Sighting};
+
+/// Whether it is the container's first program, which came with the image. Inside the container nobody can bring that
+/// about: what runs there has ancestors.
+pub(super) fn is_entrypoint(sighting: &Sighting) -> bool {
+    let marks = &sighting.marks;
+    sighting.fact.value.ends_with(" <- entrypoint")
+        && sighting.ancestry.is_empty()
+        && !(marks.scratch || marks.not_from_image)
+}
+
+/// How Python's multiprocessing starts the processes of a program, and the one that cleans up after them (Lib/multiprocessing
+/// `spawn.py`, `forkserver.py` and `resource_tracker.py`): as a fork does, the new process goes on with what the old one
+/// hands over.
+const WORKER_SHAPES: [&str; 3] = [
+    " -c from multiprocessing.spawn import spawn_main",
+    " -c from multiprocessing.forkserver import main",
+    " -c from multiprocessing.resource_tracker import main",
+];
+
+/// Whether it is a worker of the program that started it: the same executable, which goes on with that one's work. A fork
+/// does the same and is no fact at all.
+pub(super) fn is_worker(sighting: &Sighting) -> bool {
+    let started = sighting.fact.value.rsplit_once(" <- ");
+    let shape = started.and_then(|(program, parent)| program.strip_prefix(parent));
+    shape.is_some_and(|shape| WORKER_SHAPES.contains(&shape)) && !sighting.marks.fileless
+}
+
+/// What libraries ask programs about the machine, often only at a first request, with the very arguments: an answer for
+/// them is all that comes of it. Python's `platform.processor` and `ctypes.util.find_library` (Lib/platform.py,
+/// Lib/ctypes/util.py), loky and joblib (`loky/backend/context.py`), `distro`.
+const QUESTIONS: [(&str, &[&str]); 5] = [
+    ("uname", &["-p"]),
+    ("ldconfig", &["-p"]),
+    ("lscpu", &["--parse=core"]),
+    ("lscpu", &["-p=core"]),
+    ("lsb_release", &["-a"]),
+];
+
+/// Programs that the same libraries look for.
+const ASKED_FOR: [&str; 7] = ["uname", "ldconfig", "lscpu", "ld", "gcc", "cc", "objdump"];
+
+/// Where programs of a system are.
+const SYSTEM_PROGRAMS: [&str; 6] = [
+    "/bin",
+    "/sbin",
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+];
+
+/// The name of a system's program.
+fn system_program(path: &str) -> Option<&str> {
+    let (folder, name) = path.rsplit_once('/')?;
+    SYSTEM_PROGRAMS.contains(&folder).then_some(name)
+}
+
+/// Whether it is a question of a library about the machine, put to a program that came with the image.
+pub(super) fn is_question(sighting: &Sighting) -> bool {
+    let process = &sighting.process;
+    let arguments = process.argv.get(1..).unwrap_or_default();
+    let is_asked = |name: &str| {
+        QUESTIONS.iter().any(|(program, known)| {
+            *program == name
+                && arguments
+                    .iter()
+                    .map(String::as_str)
+                    .eq(known.iter().copied())
+        })
+    };
+    !sighting.marks.fileless && system_program(&process.exe).is_some_and(is_asked)
+}
+
+/// Whether one of the programs that libraries put such questions to was looked for, where programs are, and is not there.
+pub(super) fn is_looked_for(sighting: &Sighting) -> bool {
+    let asked = sighting.fact.value.strip_prefix("exec ");
+    let name = asked.and_then(|asked| asked.strip_suffix(" ENOENT"));
+    let path = sighting.raw.split(": ").next().unwrap_or_default();
+    name.is_some_and(|name| ASKED_FOR.contains(&name) && system_program(path) == Some(name))
+}
+
+/// The category with what is known of other phases: a worker of the program that starts it, of the same module or script as
+/// at the start, is a worker when it is started again, as a supervisor does when one has died.
+#[must_use]
+pub fn started_again(category: Category, known_in: Option<Phase>, sighting: &Sighting) -> Category {
+    let by_start = matches!(known_in, Some(Phase::Start | Phase::Load));
+    let started = sighting.fact.value.rsplit_once(" <- ");
+    let shape = started.and_then(|(program, parent)| program.strip_prefix(parent));
+    let is_own = shape.is_some_and(|shape| shape.starts_with(" -m ") || shape.starts_with(" /"));
+    match category {
+        Category::Executable if by_start && is_own => Category::Worker,
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::danger::categorise;
+    use crate::detect::danger::tests::sighting;
+    use crate::observe::fact::{Family, Marks, Origin};
+
+    #[test]
+    fn another_command_of_the_container_is_no_program_that_its_server_starts() {
+        let started = |value: &str| sighting(Family::Executable, Origin::Server, value);
+        let category = |sighting: &Sighting| categorise(sighting, |_| false);
+        let entrypoint = started("/usr/bin/dash start.sh <- entrypoint");
+        assert_eq!(category(&entrypoint), Some(Category::Entrypoint));
+        let child = started("/usr/bin/git <- /usr/bin/dash");
+        assert_eq!(category(&child), Some(Category::Executable));
+        let mut named_so = started("/usr/bin/git <- /srv/x <- entrypoint");
+        named_so.ancestry = vec![named_so.process.clone()];
+        assert_eq!(category(&named_so), Some(Category::Executable));
+        let mut dropped = entrypoint;
+        dropped.marks.scratch = true;
+        assert_eq!(category(&dropped), Some(Category::Dropped));
+    }
+
+    #[test]
+    fn a_process_that_goes_on_with_its_parents_work_is_a_worker_and_any_other_code_is_not() {
+        let started = |value: &str| sighting(Family::Executable, Origin::Server, value);
+        let category = |sighting: &Sighting| categorise(sighting, |_| false);
+        let spawn = "/usr/bin/python3.11 -c from multiprocessing.spawn import spawn_main";
+        let worker = started(&format!("{spawn} <- /usr/bin/python3.11"));
+        assert_eq!(category(&worker), Some(Category::Worker));
+        for other in [
+            "/usr/bin/python3.11 -c <- /usr/bin/python3.11",
+            "/usr/bin/python3.11 -c from os import system <- /usr/bin/python3.11",
+            &format!("{spawn} <- /usr/bin/dash"),
+            &format!("{spawn} <- /usr/bin/python3.1"),
+            "/usr/bin/python3.11 <- /usr/bin/python3.11",
+        ] {
+            assert_eq!(
+                category(&started(other)),
+                Some(Category::Executable),
+                "{other}"
+            );
+        }
+        let marked = |mark: fn(&mut Marks)| {
+            let mut worker = worker.clone();
+            mark(&mut worker.marks);
+            category(&worker)
+        };
+        assert_eq!(marked(|m| m.not_from_image = true), Some(Category::Dropped));
+        assert_eq!(marked(|m| m.fileless = true), Some(Category::Executable));
+    }
+
+    #[test]
+    fn a_worker_that_the_start_has_too_is_a_worker_when_it_is_started_again() {
+        let again = |value: &str, known_in| {
+            let sighting = sighting(Family::Executable, Origin::Server, value);
+            started_again(Category::Executable, known_in, &sighting)
+        };
+        let python = "/usr/bin/python3.11";
+        let worker = format!("{python} -m service.worker <- {python}");
+        assert_eq!(again(&worker, Some(Phase::Start)), Category::Worker);
+        assert_eq!(again(&worker, None), Category::Executable);
+        assert_eq!(again(&worker, Some(Phase::Stop)), Category::Executable);
+        for other in [
+            format!("{python} -c <- {python}"),
+            format!("{python} -m service.worker <- /usr/bin/dash"),
+            format!("/usr/bin/curl <- {python}"),
+        ] {
+            assert_eq!(
+                again(&other, Some(Phase::Start)),
+                Category::Executable,
+                "{other}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_librarys_question_is_none_with_other_arguments_or_from_elsewhere() {
+        let asked = |exe: &str, arguments: &[&str]| {
+            let mut sighting = sighting(
+                Family::Executable,
+                Origin::Server,
+                "x <- /usr/bin/python3.11",
+            );
+            sighting.process.exe = exe.to_owned();
+            sighting.process.argv = std::iter::once(exe)
+                .chain(arguments.iter().copied())
+                .map(str::to_owned)
+                .collect();
+            categorise(&sighting, |_| false)
+        };
+        assert_eq!(asked("/usr/bin/uname", &["-p"]), Some(Category::Question));
+        assert_eq!(asked("/sbin/ldconfig", &["-p"]), Some(Category::Question));
+        for (exe, arguments) in [
+            ("/usr/bin/uname", &["-a"][..]),
+            ("/usr/bin/uname", &["-p", "-a"]),
+            ("/sbin/ldconfig", &[]),
+            ("/opt/x/uname", &["-p"]),
+            ("/usr/bin/id", &["-p"]),
+        ] {
+            assert_eq!(
+                asked(exe, arguments),
+                Some(Category::Executable),
+                "{exe} {arguments:?}"
+            );
+        }
+        let attempt = |value: &str, raw: &str| {
+            let mut attempt = sighting(Family::FileAttempt, Origin::Server, value);
+            attempt.raw = raw.to_owned();
+            categorise(&attempt, |_| false)
+        };
+        let ld = "exec ld ENOENT";
+        assert_eq!(attempt(ld, "/bin/ld: ENOENT"), Some(Category::Question));
+        for (value, raw) in [
+            (ld, "/tmp/ld: ENOENT"),
+            ("exec /usr/bin/ld EACCES", "/usr/bin/ld: EACCES"),
+            ("exec nvidia-smi ENOENT", "/bin/nvidia-smi: ENOENT"),
+        ] {
+            assert_eq!(attempt(value, raw), Some(Category::FailedExec), "{raw}");
+        }
+    }
+}
