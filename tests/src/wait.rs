@@ -5,8 +5,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// How often a condition is looked at. Conditions that start a process may take longer than this themselves.
-const POLL: Duration = Duration::from_millis(50);
+/// After how long a condition is looked at again at first.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// After how long at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What takes long is looked at more rarely, as looking may cost the machine a process each time: the pause is this part of
+/// the time that was waited.
+const PART: u32 = 10;
 
 /// Waits until `condition` yields a value.
 ///
@@ -17,18 +24,19 @@ pub fn until<T>(
     limit: Duration,
     mut condition: impl FnMut() -> Result<Option<T>>,
 ) -> Result<T> {
-    let deadline = Instant::now() + limit;
+    let begun = Instant::now();
     loop {
         let outcome = condition();
         if let Ok(Some(value)) = outcome {
             return Ok(value);
         }
-        if Instant::now() >= deadline {
+        let waited = begun.elapsed();
+        if waited >= limit {
             match outcome {
                 Err(reason) => bail!("{what} did not happen within {limit:?}: {reason:#}"),
                 Ok(_) => bail!("{what} did not happen within {limit:?}"),
             }
         }
-        thread::sleep(POLL);
+        thread::sleep((waited / PART).clamp(FIRST_PAUSE, LONGEST_PAUSE));
     }
 }

@@ -105,8 +105,14 @@ impl Corpus {
             cargo::is_root(),
             "the corpus loads eBPF programs and starts containers: run `cargo xtask corpus` as root"
         );
-        setup::probe()?;
-        cargo::build_agent()?;
+        let agent = match env::var_os(AGENT_VARIABLE) {
+            Some(agent) => PathBuf::from(agent),
+            None => {
+                setup::probe()?;
+                cargo::build_agent()?;
+                cargo::agent()
+            }
+        };
         let _engine = match setup::containers() {
             Ok(engine) => engine,
             Err(error) => {
@@ -122,7 +128,7 @@ impl Corpus {
         interrupt.check()?;
         let mut runs = Command::new(env::current_exe().context("cannot find this program")?);
         runs.args(env::args_os().skip(1)).arg("--unsupervised");
-        runs.env(AGENT_VARIABLE, cargo::agent());
+        runs.env(AGENT_VARIABLE, agent);
         let status = supervise::run(&mut runs, &interrupt, |_| ())?;
         Ok(match status.success() {
             true => ExitCode::SUCCESS,

@@ -43,7 +43,7 @@ const PRIOR_SCALE: f64 = 0.5;
 const PRIOR_WEIGHT: f64 = 5.0;
 
 /// The smallest p-value of one window: what is rarer counts no more, so that no window alone makes a claim.
-const SMALLEST_P: f64 = 1e-4;
+const SMALLEST_P: f64 = 1e-5;
 
 /// Windows until which a container of its own level not yet known is judged as a new replica.
 const SETTLING: u32 = 24;

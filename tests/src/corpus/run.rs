@@ -32,6 +32,9 @@ const SLACK: Duration = Duration::from_secs(60);
 /// A server that has just started may warm up for as long.
 const WARM_UP_LIMIT: Duration = Duration::from_secs(300);
 
+/// How often a payload is looked after; when it ended, it says itself.
+const LOOK: Duration = Duration::from_secs(2);
+
 /// Between two deeds that one scenario performs.
 const BETWEEN: Duration = Duration::from_secs(20);
 
@@ -217,7 +220,7 @@ impl<'a> Stage<'a> {
                 ensure!(!failed, "the payload of {} failed", scenario.id);
                 return Ok((from, to));
             }
-            thread::sleep(Duration::from_millis(500));
+            thread::sleep(LOOK);
         }
         // What does not end has at least had its time.
         Ok((from, now()))
