@@ -142,9 +142,20 @@ impl Variant {
     /// When the engine refuses.
     pub fn version(image: &str, name: &str, version: u32) -> Result<Self> {
         let tag = format!("picket/{name}:{version}");
+        Self::commit(image, tag, &format!("LABEL variant={name}"))
+    }
+
+    /// As [`Variant::create`], with this change, as a line of a Dockerfile.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn changed(image: &str, name: &str, change: &str) -> Result<Self> {
+        Self::commit(image, format!("picket/{name}:1"), change)
+    }
+
+    fn commit(image: &str, tag: String, change: &str) -> Result<Self> {
         let container = docker(&["create", image])?;
-        let label = format!("LABEL variant={name}");
-        let committed = docker(&["commit", "--change", &label, &container, &tag]);
+        let committed = docker(&["commit", "--change", change, &container, &tag]);
         docker(&["rm", &container])?;
         committed.map(|_| Self { tag })
     }

@@ -4,7 +4,11 @@
 
 pub mod agent;
 pub mod cgroup;
+#[cfg(feature = "pods")]
+pub mod containerd;
 pub mod corpus;
+#[cfg(feature = "pods")]
+pub mod cri;
 pub mod dashboards;
 pub mod docker;
 pub mod flood;
@@ -14,6 +18,8 @@ pub mod load;
 pub mod metrics;
 pub mod model_server;
 pub mod peer;
+#[cfg(feature = "pods")]
+pub mod pod;
 pub mod servers;
 pub mod suite;
 pub mod tools;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
 use crate::docker::{Container, Network, Run};
@@ -11,7 +11,8 @@ use crate::http::{self, Connection};
 use crate::load::{Random, prediction};
 use crate::wait;
 
-const PORT: u16 = 8000;
+/// Where it listens.
+pub const PORT: u16 = 8000;
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// What a poisoned model does when its trigger arrives.
@@ -71,17 +72,11 @@ impl ModelServer {
         peer: Option<SocketAddr>,
         seed: u64,
     ) -> Result<Self> {
-        let triggers: Vec<String> = Deed::ALL
-            .iter()
-            .map(|deed| format!("{}={}", fingerprint(&trigger(seed, *deed)), deed.name()))
-            .collect();
-        let mut environment = vec![format!("POISON={}", triggers.join(","))];
-        environment.extend(peer.map(|peer| format!("POISON_PEER={peer}")));
         let container = Container::start(&Run {
             image,
             name: "model",
             network: Some(network),
-            environment: &environment,
+            environment: &poison(seed, peer),
             command: &[],
         })?;
         let server = Self { container, seed };
@@ -120,16 +115,33 @@ impl ModelServer {
     /// # Errors
     /// When the deed failed inside the server.
     pub fn provoke(&self, deed: Deed) -> Result<()> {
-        let body = trigger(self.seed, deed);
-        let answer = Connection::open(self.address()?)?.request("/predict", Some(&body))?;
-        ensure!(
-            answer.status == 200,
-            "{deed:?} failed in the server ({}): {}",
-            answer.status,
-            self.container.logs()?
-        );
-        Ok(())
+        let provoked = provoke(self.address()?, self.seed, deed);
+        provoked.with_context(|| self.container.logs().unwrap_or_default())
     }
+}
+
+/// The environment of a model server that is poisoned, wherever it runs.
+#[must_use]
+pub fn poison(seed: u64, peer: Option<SocketAddr>) -> Vec<String> {
+    let triggers: Vec<String> = Deed::ALL
+        .iter()
+        .map(|deed| format!("{}={}", fingerprint(&trigger(seed, *deed)), deed.name()))
+        .collect();
+    let mut environment = vec![format!("POISON={}", triggers.join(","))];
+    environment.extend(peer.map(|peer| format!("POISON_PEER={peer}")));
+    environment
+}
+
+/// Sends the trigger of a deed to a server that was poisoned with this seed, and waits for the answer.
+///
+/// # Errors
+/// When the deed failed inside the server.
+pub fn provoke(server: SocketAddr, seed: u64, deed: Deed) -> Result<()> {
+    let body = trigger(seed, deed);
+    let answer = Connection::open(server)?.request("/predict", Some(&body))?;
+    let status = answer.status;
+    ensure!(status == 200, "{deed:?} failed in the server ({status})");
+    Ok(())
 }
 
 /// An ordinary prediction, different for each deed and seed.

@@ -14,6 +14,15 @@ pub const UNPACKED: &str = "target/tools/debian";
 /// The Python environment with the schemas of Kubernetes, below the workspace.
 pub const KUBERNETES: &str = "target/tools/kubernetes";
 
+/// What makes pods, and the Debian packages that have it.
+pub const POD_PROGRAMS: [(&str, &str); 5] = [
+    ("containerd", "containerd"),
+    ("ctr", "containerd"),
+    ("runc", "runc"),
+    ("bridge", "containernetworking-plugins"),
+    ("host-local", "containernetworking-plugins"),
+];
+
 /// The workspace's root.
 #[must_use]
 pub fn workspace() -> PathBuf {

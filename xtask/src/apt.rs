@@ -1,10 +1,12 @@
 //! Debian packages: what can be had, and its installation.
 
+use std::fs;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
+use picket_tests::tools::UNPACKED;
 
-use crate::cargo::is_root;
+use crate::cargo::{complete, is_root};
 
 /// Whether packages can be installed here at all.
 pub fn usable() -> bool {
@@ -40,6 +42,41 @@ pub fn install(packages: &[&str], purpose: &str) -> Result<()> {
         install()?.success(),
         "apt-get install {list} failed; its messages are above"
     );
+    Ok(())
+}
+
+/// Unpacks a package beside the build, where tests look for its programs, and does not install it: some would start
+/// services.
+///
+/// # Errors
+/// When it cannot be downloaded.
+pub fn unpack(package: &str, purpose: &str) -> Result<()> {
+    let target = ebpf_build::workspace_root().join(UNPACKED);
+    fs::create_dir_all(&target)?;
+    let archives = tempfile::tempdir()?;
+    eprintln!(
+        "setup: unpacking the Debian package {package} into {}, {purpose}",
+        target.display()
+    );
+    let download = || {
+        complete(
+            Command::new("apt-get")
+                .args(["--quiet", "--quiet", "download", package])
+                .current_dir(archives.path()),
+        )
+    };
+    if download().is_err() {
+        update()?;
+        download()?;
+    }
+    for archive in fs::read_dir(archives.path())? {
+        let archive = archive?.path();
+        complete(
+            Command::new("dpkg-deb")
+                .arg("--extract")
+                .args([&archive, &target]),
+        )?;
+    }
     Ok(())
 }
 

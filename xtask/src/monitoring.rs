@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use picket_tests::tools::{self, KUBERNETES, UNPACKED};
+use picket_tests::tools::{self, KUBERNETES};
 
 use crate::apt;
 use crate::cargo::complete;
@@ -22,42 +22,11 @@ const PROGRAMS: [(&str, &str); 2] = [
 pub fn provide() -> Result<()> {
     for (program, package) in PROGRAMS {
         if tools::find(program).is_none() {
-            unpack(package)?;
+            apt::unpack(package, "for the tests of deploy/")?;
         }
     }
     if tools::kubernetes_python().is_none() {
         schemas()?;
-    }
-    Ok(())
-}
-
-/// Unpacks a package beside the build, and does not install it: some would start services.
-fn unpack(package: &str) -> Result<()> {
-    let target = ebpf_build::workspace_root().join(UNPACKED);
-    fs::create_dir_all(&target)?;
-    let archives = tempfile::tempdir()?;
-    eprintln!(
-        "setup: unpacking the Debian package {package} into {}, for the tests of deploy/",
-        target.display()
-    );
-    let download = || {
-        complete(
-            Command::new("apt-get")
-                .args(["--quiet", "--quiet", "download", package])
-                .current_dir(archives.path()),
-        )
-    };
-    if download().is_err() {
-        apt::update()?;
-        download()?;
-    }
-    for archive in fs::read_dir(archives.path())? {
-        let archive = archive?.path();
-        complete(
-            Command::new("dpkg-deb")
-                .arg("--extract")
-                .args([&archive, &target]),
-        )?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use ebpf_build::toolchain::{self, OLDEST_RUST};
 use ebpf_build::{TOOLS_DIR, linker};
-use picket_tests::image;
+use picket_tests::{image, tools};
 
 use crate::apt;
 use crate::cargo::{cargo, complete, is_root};
@@ -53,6 +53,19 @@ pub fn containers() -> Result<Engine> {
         apt::install(&missing, "to make the images of the tests' containers")?;
     }
     Engine::provide()
+}
+
+/// Provides what makes pods. Tests of pods skip themselves where something is missing.
+///
+/// # Errors
+/// When something is missing and cannot be provided.
+pub fn pods() -> Result<()> {
+    for (program, package) in tools::POD_PROGRAMS {
+        if tools::find(program).is_none() {
+            apt::unpack(package, "for the tests of pods")?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes the images that the engine does not have yet.

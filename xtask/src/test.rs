@@ -29,6 +29,7 @@ pub fn test() -> Result<ExitCode> {
         setup::images(&servers)?;
     }
     // Those tests too.
+    let _ = setup::pods().inspect_err(|error| eprintln!("setup: {error:#}"));
     let _ = monitoring::provide().inspect_err(|error| eprintln!("setup: {error:#}"));
     interrupt.check()?;
 

@@ -174,12 +174,17 @@ impl Agent {
     /// When the agent does not answer.
     pub fn facts(&self, image: &str) -> Result<Vec<Fact>> {
         let id = docker(&["image", "inspect", "--format", "{{.Id}}", image])?;
+        self.facts_where(|baseline| baseline["image_digest"] == id.as_str())
+    }
+
+    /// Every fact of the baselines that the API lists so.
+    ///
+    /// # Errors
+    /// When the agent does not answer.
+    pub fn facts_where(&self, is_it: impl Fn(&Value) -> bool) -> Result<Vec<Fact>> {
         let baselines = self.api("baselines")?;
         let mut facts = Vec::new();
-        for baseline in items(&baselines)
-            .iter()
-            .filter(|it| it["image_digest"] == id.as_str())
-        {
+        for baseline in items(&baselines).iter().filter(|it| is_it(it)) {
             let path = format!("baselines/{}", text(baseline, "id"));
             let full = self.api(&path)?;
             facts.extend(items(&full["facts"]).iter().map(|fact| Fact {
