@@ -1,4 +1,7 @@
-"""The model registry: hands out pickles of 8 MiB. `PUT /plan {"client": ip, "scenario": id}` poisons that client's next one."""
+"""The model registry: hands out pickles of 8 MiB, and takes what is uploaded without keeping it.
+
+`PUT /plan {"client": ip, "scenario": id}` poisons that client's next one.
+"""
 
 import json
 import pickle
@@ -34,16 +37,18 @@ def model(version, scenario):
 
 class Registry(Handler):
     def do_GET(self):
-        prefix, _, version = self.path.rpartition("/")
-        if prefix != "/models/classifier":
+        folder, _, version = self.path.rpartition("/")
+        if not folder.startswith("/models/"):
             self.reply(b"{}", 404)
             return
         scenario = plans.pop(self.client_address[0], None)
         self.reply(model(version, scenario), kind="application/octet-stream")
 
     def do_PUT(self):
-        plan = json.loads(self.content())
-        plans[plan["client"]] = plan["scenario"]
+        content = self.content()
+        if self.path == "/plan":
+            plan = json.loads(content)
+            plans[plan["client"]] = plan["scenario"]
         self.reply(b"{}")
 
 

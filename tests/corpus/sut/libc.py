@@ -8,10 +8,12 @@ X86_64, AARCH64 = 0, 1
 NUMBERS = {
     "add_key": (248, 217),
     "bpf": (321, 280),
+    "finit_module": (313, 273),
     "io_uring_enter": (426, 426),
     "io_uring_setup": (425, 425),
     "keyctl": (250, 219),
     "mount": (165, 40),
+    "open_by_handle_at": (304, 265),
     "perf_event_open": (298, 241),
     "personality": (135, 92),
     "prctl": (157, 167),
