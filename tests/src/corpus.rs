@@ -14,15 +14,17 @@ mod peers;
 mod rejudge;
 mod run;
 mod scenario;
+mod step;
 mod steps;
 mod table;
 mod victim;
 
-pub use campaign::{Campaign, Case, cases};
+pub use campaign::{Campaign, Case, Choice, cases};
 pub use outcome::{Outcome, Verdict};
 pub use rejudge::rejudge;
 pub use run::FAKETIME;
-pub use scenario::{Class, Kind, Scenario, Step, Trigger, all};
+pub use scenario::{Class, Kind, Scenario, Set, Trigger, all};
+pub use step::Step;
 pub use table::{markdown, summary};
 
 use std::path::PathBuf;

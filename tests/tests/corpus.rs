@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use picket_tests::agent;
-use picket_tests::corpus::{self, Campaign, Kind, Outcome, Schedule, Verdict};
+use picket_tests::corpus::{self, Campaign, Choice, Kind, Outcome, Schedule, Verdict};
 use picket_tests::suite::{Fixture, Suite};
 
 /// Recorded runs of `cargo xtask corpus --record`, a few of each class.
@@ -49,7 +49,15 @@ impl Runs {
         if self.live.is_none() {
             let scenarios = corpus::all()?;
             let ids = LIVE.map(str::to_owned);
-            let cases = corpus::cases(&scenarios, &ids, &[], &[Kind::FastApi], &[1])?;
+            let cases = corpus::cases(
+                &scenarios,
+                Choice {
+                    ids: &ids,
+                    servers: &[Kind::FastApi],
+                    seeds: &[1],
+                    ..Choice::default()
+                },
+            )?;
             let campaign = Campaign {
                 schedule: Schedule::Smoke,
                 jobs: LIVE.len(),

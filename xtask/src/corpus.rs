@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use picket_tests::agent::AGENT_VARIABLE;
 use picket_tests::corpus::{
-    self, Campaign, Case, Class, Kind, Outcome, Scenario, Schedule, Verdict,
+    self, Campaign, Case, Choice, Class, Kind, Outcome, Scenario, Schedule, Set, Verdict,
 };
 
 use crate::apt;
@@ -20,11 +20,14 @@ use crate::supervise::{self, Interrupt};
 /// What to run of the corpus, and how.
 #[derive(Args)]
 pub struct Corpus {
-    /// Only these scenarios, by id: S14 N03 ….
+    /// Only these scenarios, by id: S14 N03 V02 ….
     ids: Vec<String>,
     /// Only this class: loud, quiet, mimicry, null, blind, poisoned, benign; may be repeated.
     #[arg(long = "class", value_name = "CLASS", value_parser = class)]
     classes: Vec<Class>,
+    /// Only this set: listed, held-out (behaviours that are not on the list the detector was made with); may be repeated.
+    #[arg(long = "set", value_name = "SET", value_parser = set)]
+    sets: Vec<Set>,
     /// Only this server: fastapi, jobs, asyncio, bentoml, triton; may be repeated.
     #[arg(long = "server", value_name = "SERVER", value_parser = server)]
     servers: Vec<Kind>,
@@ -65,6 +68,11 @@ fn class(name: &str) -> Result<Class, String> {
     known.ok_or_else(|| "no such class".to_owned())
 }
 
+fn set(name: &str) -> Result<Set, String> {
+    let known = Set::ALL.into_iter().find(|it| it.name() == name);
+    known.ok_or_else(|| "no such set".to_owned())
+}
+
 fn server(name: &str) -> Result<Kind, String> {
     let known = Kind::ALL.into_iter().find(|it| it.name() == name);
     known.ok_or_else(|| "no such server".to_owned())
@@ -77,13 +85,14 @@ impl Corpus {
     /// When it cannot be run here.
     pub fn run(&self) -> Result<ExitCode> {
         let scenarios = corpus::all()?;
-        let cases = corpus::cases(
-            &scenarios,
-            &self.ids,
-            &self.classes,
-            &self.servers,
-            &self.seeds,
-        )?;
+        let choice = Choice {
+            ids: &self.ids,
+            classes: &self.classes,
+            sets: &self.sets,
+            servers: &self.servers,
+            seeds: &self.seeds,
+        };
+        let cases = corpus::cases(&scenarios, choice)?;
         if self.list {
             for case in &cases {
                 println!("{case}: {}", case.scenario.what.trim());

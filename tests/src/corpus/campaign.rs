@@ -17,7 +17,7 @@ use super::parallel;
 use super::peers::Peers;
 use super::rejudge;
 use super::run::run;
-use super::scenario::{Class, Kind, Scenario};
+use super::scenario::{Class, Kind, Scenario, Set};
 use crate::image;
 
 /// Runs begin so far apart, so that their servers do not all start at once.
@@ -51,17 +51,33 @@ impl fmt::Display for Case {
     }
 }
 
-/// The cases of some scenarios: each on each of its servers that is wanted, with each seed.
+/// Which cases are wanted. Of ids, classes, sets and servers, none named stands for all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Choice<'a> {
+    /// Ids of scenarios.
+    pub ids: &'a [String],
+    /// Their classes.
+    pub classes: &'a [Class],
+    /// Their sets.
+    pub sets: &'a [Set],
+    /// Servers.
+    pub servers: &'a [Kind],
+    /// Seeds; without one there is no case.
+    pub seeds: &'a [u64],
+}
+
+/// The cases of the scenarios that are wanted: each on each of its servers that is, with each seed.
 ///
 /// # Errors
-/// When an id or a class is unknown.
-pub fn cases(
-    scenarios: &[Scenario],
-    ids: &[String],
-    classes: &[Class],
-    servers: &[Kind],
-    seeds: &[u64],
-) -> Result<Vec<Case>> {
+/// When no scenario has one of the ids.
+pub fn cases(scenarios: &[Scenario], choice: Choice<'_>) -> Result<Vec<Case>> {
+    let Choice {
+        ids,
+        classes,
+        sets,
+        servers,
+        seeds,
+    } = choice;
     for id in ids {
         ensure!(
             scenarios.iter().any(|it| it.id.eq_ignore_ascii_case(id)),
@@ -76,6 +92,7 @@ pub fn cases(
     let wanted = |it: &&Scenario| {
         (ids.is_empty() || ids.iter().any(|id| it.id.eq_ignore_ascii_case(id)))
             && (classes.is_empty() || classes.contains(&it.class))
+            && (sets.is_empty() || sets.contains(&it.set))
     };
     let mut cases = Vec::new();
     for seed in seeds {
@@ -178,5 +195,46 @@ impl Campaign {
                 .into_iter()
                 .try_for_each(|lesson| lesson.join().map_err(|_| anyhow!("a thread panicked"))?)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_set_is_chosen_apart_from_class_and_id() {
+        let scenario = |id: &str, class, set| Scenario {
+            id: id.to_owned(),
+            set,
+            ..Scenario::example(class)
+        };
+        let scenarios = [
+            scenario("S14", Class::Quiet, Set::Listed),
+            scenario("V04", Class::Quiet, Set::HeldOut),
+            scenario("W01", Class::Benign, Set::HeldOut),
+        ];
+        let chosen = |choice: Choice<'_>| {
+            let choice = Choice {
+                seeds: &[1],
+                ..choice
+            };
+            let cases = cases(&scenarios, choice).unwrap();
+            let ids: Vec<String> = cases.into_iter().map(|case| case.scenario.id).collect();
+            ids.join(" ")
+        };
+        let held_out = Choice {
+            sets: &[Set::HeldOut],
+            ..Choice::default()
+        };
+        assert_eq!(chosen(Choice::default()), "S14 V04 W01");
+        assert_eq!(chosen(held_out), "V04 W01");
+        let quiet = Choice {
+            classes: &[Class::Quiet],
+            ..held_out
+        };
+        assert_eq!(chosen(quiet), "V04");
     }
 }

@@ -39,6 +39,8 @@ struct Shared {
     thousandths: AtomicU64,
     /// Rows of each request; 0 for one to four.
     rows: AtomicU32,
+    /// Whether each request has a connection of its own.
+    anew: AtomicBool,
     stop: AtomicBool,
 }
 
@@ -51,6 +53,7 @@ impl Clients {
             server: RwLock::new(None),
             thousandths: AtomicU64::new(1000),
             rows: AtomicU32::new(0),
+            anew: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         });
         let threads = sources
@@ -80,6 +83,11 @@ impl Clients {
     /// Tells them how many rows to send in each request, where it is not one to four.
     pub fn rows(&self, rows: Option<u32>) {
         self.shared.rows.store(rows.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// Tells them whether to open a connection for each request, where they would keep one.
+    pub fn anew(&self, anew: bool) {
+        self.shared.anew.store(anew, Ordering::Relaxed);
     }
 
     /// Tells them how many times their usual number of requests to send.
@@ -131,6 +139,7 @@ fn live(shared: &Shared, source: IpAddr, seed: u64, asks_health: bool) {
         // An answer that fails is the server's affair: it may be just starting, or held still.
         if let Ok(mut connection) = connection
             && connection.request(path, Some(&body)).is_ok()
+            && !shared.anew.load(Ordering::Relaxed)
         {
             kept = Some((server, connection));
         }
@@ -194,4 +203,46 @@ fn ingest(random: &mut Random) -> String {
         json!({"name": format!("note-{:x}", random.draw() >> 40), "vector": vector})
     };
     json!({"rows": [row(), row()]}).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
+
+    use super::*;
+
+    /// Answers what is asked on a connection, until that ends or is asked a second time; how often it was asked.
+    fn asked(stream: TcpStream) -> usize {
+        let mut reader = BufReader::new(stream);
+        let mut requests = 0;
+        let mut line = String::new();
+        while requests < 2 && reader.read_line(&mut line).is_ok_and(|size| size > 0) {
+            // Bodies are JSON in one line, so that only a request's first line says this.
+            if line.contains(" HTTP/1.1") {
+                requests += 1;
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+                reader.get_mut().write_all(answer).unwrap();
+            }
+            line.clear();
+        }
+        requests
+    }
+
+    #[test]
+    fn a_client_opens_a_connection_for_each_request_when_told_so() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let clients = Clients::start(Kind::FastApi, &[Ipv4Addr::LOCALHOST.into()], 1);
+        clients.times(100.0);
+        clients.anew(true);
+        clients.aim(Some(listener.local_addr().unwrap()));
+        for _ in 0..3 {
+            let (stream, _) = listener.accept().unwrap();
+            assert_eq!(asked(stream), 1);
+        }
+        // Whoever waits for an answer now is let go.
+        drop(listener);
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::observer::Seen;
-use super::scenario::{Class, Kind, Scenario};
+use super::scenario::{Class, Kind, Scenario, Set};
 
 /// How long after its goal an attack may be found, seconds.
 const PATIENCE: f64 = 60.0;
@@ -20,6 +20,9 @@ pub struct Outcome {
     pub id: String,
     /// How well it hides.
     pub class: Class,
+    /// Whether the detector was made in sight of it.
+    #[serde(default)]
+    pub set: Set,
     /// The server.
     pub server: Kind,
     /// The run's seed.
@@ -92,6 +95,7 @@ impl Outcome {
         Self {
             id: scenario.id.clone(),
             class: scenario.class,
+            set: scenario.set,
             server,
             seed,
             expected,
@@ -159,31 +163,6 @@ pub fn rank(severity: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::corpus::scenario::Trigger;
-
-    fn scenario(class: Class) -> Scenario {
-        Scenario {
-            id: "S14".to_owned(),
-            name: "post".to_owned(),
-            class,
-            phase: "serve".to_owned(),
-            trigger: Trigger::Request,
-            evidence: vec!["dns".to_owned()],
-            techniques: Vec::new(),
-            servers: vec![Kind::FastApi],
-            seconds: 1.0,
-            what: String::new(),
-            inline: false,
-            steps: Vec::new(),
-            performs: Vec::new(),
-            own_peers: false,
-            learned: false,
-            simulated: false,
-            skipped: None,
-            missed: None,
-            limit: None,
-        }
-    }
 
     fn seen(at: f64, class: &str, severity: &str) -> Seen {
         Seen {
@@ -199,7 +178,7 @@ mod tests {
     fn an_attack_is_found_between_its_begin_and_a_minute_after_its_end() {
         let judge = |findings| {
             Outcome::judge(
-                &scenario(Class::Quiet),
+                &Scenario::example(Class::Quiet),
                 Kind::FastApi,
                 1,
                 &[(100.0, 110.0)],
@@ -227,7 +206,7 @@ mod tests {
         let judge = |findings| {
             let acted = [(100.0, 101.0), (130.0, 131.0)];
             Outcome::judge(
-                &scenario(Class::Poisoned),
+                &Scenario::example(Class::Poisoned),
                 Kind::FastApi,
                 1,
                 &acted,
@@ -250,7 +229,7 @@ mod tests {
         let judge = |class, severity| {
             let findings = vec![seen(101.0, "dns", severity)];
             Outcome::judge(
-                &scenario(class),
+                &Scenario::example(class),
                 Kind::FastApi,
                 1,
                 &[(100.0, 100.0)],

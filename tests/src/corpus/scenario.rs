@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::folder;
+use super::step::Step;
 use crate::image;
 use crate::servers::Make;
 
@@ -62,6 +63,33 @@ impl Class {
             Self::Blind => "blind",
             Self::Poisoned => "poisoned",
             Self::Benign => "benign",
+        }
+    }
+}
+
+/// Whether the detector was made in sight of it.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Set {
+    /// On the list that the detector was made with.
+    #[default]
+    Listed,
+    /// Of the same families, but not on that list: it shows whether behaviour is known or only scenarios are.
+    HeldOut,
+}
+
+impl Set {
+    /// Both, in the order of reports.
+    pub const ALL: [Self; 2] = [Self::Listed, Self::HeldOut];
+
+    /// Its name in files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Listed => "listed",
+            Self::HeldOut => "held-out",
         }
     }
 }
@@ -139,124 +167,6 @@ impl Kind {
     }
 }
 
-/// A step that the harness takes.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Step {
-    /// The known clients send so many times their requests.
-    Load {
-        /// Times the usual number.
-        times: f64,
-        /// How long.
-        seconds: u64,
-    },
-    /// New clients come from new addresses.
-    Clients {
-        /// How many.
-        number: u32,
-        /// Times the usual number of requests, together.
-        times: f64,
-        /// How long.
-        seconds: u64,
-        /// Whether they look around first: lists of models, documentation, health.
-        #[serde(default)]
-        probing: bool,
-        /// Whether the known clients are silent meanwhile.
-        #[serde(default)]
-        alone: bool,
-        /// Rows of each request, where it is not one to four.
-        rows: Option<u32>,
-    },
-    /// Nobody asks anything.
-    Idle {
-        /// How long.
-        seconds: u64,
-    },
-    /// The operator has it read a model again.
-    Reload {
-        /// Of another version.
-        version: Option<u64>,
-    },
-    /// Its container is stopped and started again.
-    Restart {},
-    /// Its container is replaced with another one of the image.
-    Replace {},
-    /// Its log is rotated.
-    Rotate {
-        /// Who does it and how.
-        how: Rotation,
-    },
-    /// A command is executed in the container from outside, as kubelet's probes are.
-    Exec {
-        /// The command.
-        command: Vec<String>,
-        /// Seconds between two.
-        every: u64,
-        /// How often.
-        times: u32,
-    },
-    /// Connections without a request, from a new address.
-    Connects {
-        /// How many.
-        number: u32,
-        /// In how many seconds.
-        seconds: u64,
-    },
-    /// A peer is away for a while.
-    Outage {
-        /// Its name.
-        peer: String,
-        /// How long.
-        seconds: u64,
-    },
-    /// A peer's name moves to another address.
-    Move {
-        /// Its name.
-        peer: String,
-    },
-    /// All its processes are held still.
-    Pause {
-        /// How long.
-        seconds: u64,
-    },
-    /// A second container of the image starts and serves.
-    Replica {
-        /// How long it serves.
-        seconds: u64,
-    },
-    /// It is replaced by one of a newer image of the same program.
-    Upgrade {
-        /// How long that one serves.
-        seconds: u64,
-    },
-    /// A request sets the payload off.
-    Payload {},
-    /// Slow clients, broken ones and such as pipeline their requests.
-    Broken {
-        /// How long.
-        seconds: u64,
-    },
-    /// Its main process is killed, and the container started again.
-    Kill {},
-    /// The agent's clock jumps.
-    Clock {
-        /// How far, in seconds.
-        seconds: i64,
-    },
-}
-
-/// Ways to rotate a log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Rotation {
-    /// The server renames it and begins a new one.
-    Server,
-    /// Another container renames it, and the server is told.
-    Rename,
-    /// Another container copies and truncates it.
-    CopyTruncate,
-}
-
 /// What is true about a scenario.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -267,6 +177,9 @@ pub struct Scenario {
     pub name: String,
     /// How well it hides.
     pub class: Class,
+    /// Whether the detector was made in sight of it.
+    #[serde(default)]
+    pub set: Set,
     /// The phase it happens in.
     pub phase: String,
     /// What sets it off.
@@ -376,6 +289,35 @@ fn parse(text: &str) -> Result<Scenario> {
 }
 
 #[cfg(test)]
+impl Scenario {
+    /// One for tests, of a class.
+    pub fn example(class: Class) -> Self {
+        Self {
+            id: "S14".to_owned(),
+            name: "post".to_owned(),
+            class,
+            set: Set::Listed,
+            phase: "serve".to_owned(),
+            trigger: Trigger::Request,
+            evidence: vec!["dns".to_owned()],
+            techniques: Vec::new(),
+            servers: vec![Kind::FastApi],
+            seconds: 1.0,
+            what: String::new(),
+            inline: false,
+            steps: Vec::new(),
+            performs: Vec::new(),
+            own_peers: false,
+            learned: false,
+            simulated: false,
+            skipped: None,
+            missed: None,
+            limit: None,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -399,12 +341,20 @@ mod tests {
         );
         let scenario = parse(&text).unwrap();
         assert_eq!(scenario.class, Class::Loud);
+        assert_eq!(scenario.set, Set::Listed);
         assert_eq!(scenario.servers, [Kind::FastApi]);
         let load = Step::Load {
             times: 10.0,
             seconds: 5,
+            rows: None,
         };
         assert_eq!(scenario.steps, [load, Step::Reload { version: None }]);
+    }
+
+    #[test]
+    fn a_scenario_says_that_it_is_held_out() {
+        let scenario = parse(&format!("{TRUTH}set: held-out\n\"\"\"\n")).unwrap();
+        assert_eq!(scenario.set, Set::HeldOut);
     }
 
     #[test]

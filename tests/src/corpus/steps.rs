@@ -10,7 +10,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::clients::Clients;
 use super::run::Stage;
-use super::scenario::{Rotation, Step};
+use super::step::{Rotation, Step};
 use super::victim::{Order, Victim};
 use crate::docker::{Container, Run, docker};
 use crate::http::Connection;
@@ -36,10 +36,16 @@ const PROBES: [&str; 6] = [
 /// When it cannot be taken.
 pub fn take(stage: &mut Stage<'_>, step: &Step) -> Result<()> {
     match step {
-        Step::Load { times, seconds } => {
+        Step::Load {
+            times,
+            seconds,
+            rows,
+        } => {
             stage.clients.times(*times);
+            stage.clients.rows(*rows);
             thread::sleep(Duration::from_secs(*seconds));
             stage.clients.times(1.0);
+            stage.clients.rows(None);
         }
         Step::Clients {
             number,
@@ -48,6 +54,7 @@ pub fn take(stage: &mut Stage<'_>, step: &Step) -> Result<()> {
             probing,
             alone,
             rows,
+            anew,
         } => {
             let sources = stage.peers.new_clients(*number)?;
             let server = stage.victim.server.address()?;
@@ -56,17 +63,32 @@ pub fn take(stage: &mut Stage<'_>, step: &Step) -> Result<()> {
             }
             if *probing {
                 for source in &sources {
-                    probe(*source, server);
+                    ask(*source, server, PROBES);
                 }
             }
             let clients = Clients::start(stage.victim.kind, &sources, stage.case.seed ^ 0x5eed);
             clients.rows(*rows);
+            clients.anew(*anew);
             // Their number of requests is that of the known clients together.
             let known = super::peers::KNOWN_CLIENTS as f64;
             clients.times(times * known / f64::from((*number).max(1)));
             clients.aim(Some(server));
             thread::sleep(Duration::from_secs(*seconds));
             stage.clients.times(1.0);
+        }
+        Step::Ask {
+            paths,
+            every,
+            times,
+        } => {
+            let [source] = stage.peers.new_clients(1)?[..] else {
+                anyhow::bail!("no address");
+            };
+            let server = stage.victim.server.address()?;
+            for _ in 0..*times {
+                ask(source, server, paths.iter().map(String::as_str));
+                thread::sleep(Duration::from_secs(*every));
+            }
         }
         Step::Idle { seconds } => {
             stage.clients.times(0.0);
@@ -177,8 +199,9 @@ pub fn rotate(victim: &Victim, how: Rotation) -> Result<()> {
     }
 }
 
-fn probe(source: IpAddr, server: SocketAddr) {
-    for path in PROBES {
+/// Asks for paths; whether the server has them is no business of ours.
+fn ask<'a>(source: IpAddr, server: SocketAddr, paths: impl IntoIterator<Item = &'a str>) {
+    for path in paths {
         let asked = Connection::open_from(source, server);
         let _ = asked.and_then(|mut connection| connection.request(path, None));
     }

@@ -4,17 +4,66 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::outcome::{Outcome, Verdict, rank};
-use super::scenario::{Class, Kind, Scenario};
+use super::scenario::{Class, Kind, Scenario, Set};
 
-/// A line a class: how many runs were as they should be.
+/// What the page says of scenarios that are not on the list.
+const HELD_OUT: &str = "## Not in the list
+
+Behaviours of the same families with other objects, phases, directions and tools. They were written without a look at the detector,
+which was not made in sight of them: their rates tell whether it knows behaviour or only the scenarios above.
+";
+
+/// A line a class: how many runs were as they should be. What is not on the list has lines of its own.
 #[must_use]
 pub fn summary(outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    for (set, of_set) in by_set(outcomes) {
+        if set == Set::HeldOut {
+            text.push_str("\nNot in the list:\n\n");
+        }
+        text.push_str(&rates(&of_set));
+    }
+    text
+}
+
+/// Every scenario with what came of its runs. What is not on the list has a part of its own.
+#[must_use]
+pub fn markdown(scenarios: &[Scenario], outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    for (set, of_set) in by_set(outcomes) {
+        let level = match set {
+            Set::Listed => "##",
+            Set::HeldOut => "###",
+        };
+        if set == Set::HeldOut {
+            let _ = writeln!(text, "\n{HELD_OUT}");
+        }
+        text.push_str(&rates(&of_set));
+        details(&mut text, scenarios, &of_set, level);
+    }
+    failed(&mut text, outcomes);
+    text
+}
+
+/// The outcomes of each set that has any.
+fn by_set(outcomes: &[Outcome]) -> Vec<(Set, Vec<&Outcome>)> {
+    let of = |set| outcomes.iter().filter(|it| it.set == set).collect();
+    let sets = Set::ALL.into_iter().map(|set| (set, of(set)));
+    sets.filter(|(_, outcomes): &(_, Vec<_>)| !outcomes.is_empty())
+        .collect()
+}
+
+fn rates(outcomes: &[&Outcome]) -> String {
     let mut text = String::from(
         "| class | runs | as it should be | class named | median seconds | other findings | failed runs |\n\
          |---|---|---|---|---|---|---|\n",
     );
     for class in Class::ALL {
-        let of_class: Vec<&Outcome> = outcomes.iter().filter(|it| it.class == class).collect();
+        let of_class: Vec<&Outcome> = outcomes
+            .iter()
+            .copied()
+            .filter(|it| it.class == class)
+            .collect();
         if of_class.is_empty() {
             continue;
         }
@@ -51,10 +100,8 @@ pub fn summary(outcomes: &[Outcome]) -> String {
     text
 }
 
-/// Every scenario with what came of its runs.
-#[must_use]
-pub fn markdown(scenarios: &[Scenario], outcomes: &[Outcome]) -> String {
-    let mut text = summary(outcomes);
+/// A table of scenarios for each class, under a heading of this level.
+fn details(text: &mut String, scenarios: &[Scenario], outcomes: &[&Outcome], level: &str) {
     let kinds: BTreeSet<Kind> = outcomes.iter().map(|it| it.server).collect();
     for class in Class::ALL {
         let of_class: Vec<&Scenario> = scenarios
@@ -64,7 +111,7 @@ pub fn markdown(scenarios: &[Scenario], outcomes: &[Outcome]) -> String {
         if of_class.is_empty() {
             continue;
         }
-        let _ = write!(text, "\n## {}\n\n", title(class));
+        let _ = write!(text, "\n{level} {}\n\n", title(class));
         let columns: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
         let _ = writeln!(
             text,
@@ -77,7 +124,7 @@ pub fn markdown(scenarios: &[Scenario], outcomes: &[Outcome]) -> String {
             "---|".repeat(columns.len())
         );
         for scenario in &of_class {
-            row(&mut text, scenario, outcomes, &kinds);
+            row(text, scenario, outcomes, &kinds);
         }
         text.push('\n');
         for scenario in of_class {
@@ -90,6 +137,9 @@ pub fn markdown(scenarios: &[Scenario], outcomes: &[Outcome]) -> String {
             );
         }
     }
+}
+
+fn failed(text: &mut String, outcomes: &[Outcome]) {
     let broken: Vec<&Outcome> = outcomes.iter().filter(|it| it.error.is_some()).collect();
     if !broken.is_empty() {
         text.push_str("\n## Runs that failed\n\n");
@@ -100,7 +150,6 @@ pub fn markdown(scenarios: &[Scenario], outcomes: &[Outcome]) -> String {
         let (id, server, seed) = (&outcome.id, outcome.server.name(), outcome.seed);
         let _ = writeln!(text, "- {id} on {server}, seed {seed}: {reason}");
     }
-    text
 }
 
 /// What else is to be said of a scenario.
@@ -130,8 +179,12 @@ fn title(class: Class) -> &'static str {
     }
 }
 
-fn row(text: &mut String, scenario: &Scenario, outcomes: &[Outcome], kinds: &BTreeSet<Kind>) {
-    let own: Vec<&Outcome> = outcomes.iter().filter(|it| it.id == scenario.id).collect();
+fn row(text: &mut String, scenario: &Scenario, outcomes: &[&Outcome], kinds: &BTreeSet<Kind>) {
+    let own: Vec<&Outcome> = outcomes
+        .iter()
+        .copied()
+        .filter(|it| it.id == scenario.id)
+        .collect();
     let cells = kinds.iter().map(|kind| {
         let runs: Vec<&&Outcome> = own.iter().filter(|it| it.server == *kind).collect();
         let valid: Vec<_> = runs
@@ -193,4 +246,48 @@ fn median(seconds: impl Iterator<Item = f64>) -> String {
     seconds.sort_by(f64::total_cmp);
     let middle = seconds.get(seconds.len() / 2);
     middle.map_or_else(|| "–".to_owned(), |middle| format!("{middle:.1}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A scenario of a set with a run on FastAPI, found or missed.
+    fn run(id: &str, set: Set, found: bool) -> (Scenario, Outcome) {
+        let scenario = Scenario {
+            id: id.to_owned(),
+            set,
+            ..Scenario::example(Class::Quiet)
+        };
+        let outcome = Outcome {
+            detected: found,
+            ..Outcome::judge(&scenario, Kind::FastApi, 1, &[(1.0, 2.0)], Vec::new())
+        };
+        (scenario, outcome)
+    }
+
+    #[test]
+    fn what_is_not_in_the_list_has_rates_of_its_own() {
+        let runs = [
+            run("S01", Set::Listed, true),
+            run("V01", Set::HeldOut, false),
+            run("V02", Set::HeldOut, true),
+        ];
+        let (scenarios, outcomes): (Vec<_>, Vec<_>) = runs.into_iter().unzip();
+        for page in [summary(&outcomes), markdown(&scenarios, &outcomes)] {
+            let (listed, held_out) = page.split_once("Not in the list").unwrap_or_default();
+            assert!(listed.contains("| quiet | 1 | 1, 100 % |"), "{page}");
+            assert!(held_out.contains("| quiet | 2 | 1, 50 % |"), "{page}");
+        }
+        let page = markdown(&scenarios, &outcomes);
+        let (listed, held_out) = page.split_once("## Not in the list").unwrap_or_default();
+        assert!(
+            listed.contains("| S01 post |") && !listed.contains("V0"),
+            "{page}"
+        );
+        assert!(
+            held_out.contains("\n### Quiet") && held_out.contains("| V01 post |"),
+            "{page}"
+        );
+    }
 }
