@@ -329,8 +329,16 @@ mod tests {
     #[test]
     fn every_scenario_of_the_corpus_says_what_it_must() {
         let scenarios = all().unwrap();
+        let has = |set, class| {
+            scenarios
+                .iter()
+                .any(|it| it.set == set && it.class == class)
+        };
         for class in Class::ALL {
-            assert!(scenarios.iter().any(|it| it.class == class), "{class:?}");
+            assert!(has(Set::Listed, class), "{class:?}");
+        }
+        for class in [Class::Loud, Class::Quiet, Class::Mimicry, Class::Benign] {
+            assert!(has(Set::HeldOut, class), "{class:?}");
         }
     }
 
