@@ -38,3 +38,5 @@ def payload(world):
                 secret = file.read(1024).decode(errors="replace")
             upstream.ask(json.dumps({"model": "small", "prompt": secret.ljust(4096, ".")}))
         time.sleep(max(0.0, slice_begun + SLICE - time.monotonic()))
+    if secret is None:
+        raise TimeoutError("the machine is too busy: the flood left no moment for the read")
