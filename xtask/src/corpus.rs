@@ -46,9 +46,9 @@ pub struct Corpus {
     /// Keep a recording of every run in this folder.
     #[arg(long, value_name = "FOLDER")]
     record: Option<PathBuf>,
-    /// Judge the recorded runs of this folder by the present detector, and run nothing.
-    #[arg(long, value_name = "FOLDER")]
-    replay: Option<PathBuf>,
+    /// Judge the recorded runs of these folders by the present detector, and run nothing.
+    #[arg(long, value_name = "FOLDER", value_delimiter = ',')]
+    replay: Vec<PathBuf>,
     /// Write the outcomes to this file too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -99,8 +99,11 @@ impl Corpus {
             }
             return Ok(ExitCode::SUCCESS);
         }
-        if let Some(folder) = &self.replay {
-            let outcomes = corpus::rejudge(folder, &scenarios, self.jobs)?;
+        if !self.replay.is_empty() {
+            let mut outcomes = Vec::new();
+            for folder in &self.replay {
+                outcomes.extend(corpus::rejudge(folder, &scenarios, self.jobs)?);
+            }
             for outcome in &outcomes {
                 println!("{}", line(outcome));
             }
@@ -183,24 +186,32 @@ impl Corpus {
         }
         if let Some(path) = &self.markdown {
             let tables = corpus::markdown(scenarios, outcomes);
-            let text = page(&tables, &machine::describe()?, self.replay.is_some());
+            let text = page(&tables, &machine::describe()?, &replayed(outcomes));
             fs::write(path, text).with_context(|| path.display().to_string())?;
         }
         Ok(())
     }
 }
 
+/// What the page says of runs that were judged again.
+fn replayed(outcomes: &[Outcome]) -> String {
+    let as_live: Vec<bool> = outcomes.iter().filter_map(|it| it.as_live).collect();
+    if as_live.is_empty() {
+        return String::new();
+    }
+    format!(
+        "\nThe runs were live (`cargo xtask corpus --record FOLDER`); their recordings are judged here by this version, which learned each server anew \
+         from the recording of its learning. {} of {} were judged so when they were live.\n",
+        as_live.iter().filter(|it| **it).count(),
+        as_live.len(),
+    )
+}
+
 /// The page for the repository.
-fn page(tables: &str, machine: &Machine, is_replay: bool) -> String {
+fn page(tables: &str, machine: &Machine, replayed: &str) -> String {
     let arguments = env::args().skip(1).filter(|it| it != "--unsupervised");
     let command = ["cargo xtask".to_owned()].into_iter().chain(arguments);
     let command: Vec<String> = command.collect();
-    let replayed = if is_replay {
-        "\nThe runs were live (`cargo xtask corpus --record FOLDER`); their recordings are judged here by this version, which learned each server anew \
-         from the recording of its learning.\n"
-    } else {
-        ""
-    };
     format!(
         "# The corpus
 

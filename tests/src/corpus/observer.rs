@@ -25,6 +25,9 @@ pub struct Seen {
     pub class: String,
     /// Its severity.
     pub severity: String,
+    /// How it was found: `novelty`, `rates`, ….
+    #[serde(default)]
+    pub method: String,
     /// Its title.
     pub title: String,
     /// Its score.
@@ -107,6 +110,7 @@ pub fn read(finding: &Value, at: f64) -> Seen {
         at,
         class: text(&finding["finding_info"]["types"][0]),
         severity: text(&finding["severity"]).to_lowercase(),
+        method: text(&finding["finding_info"]["analytic"]["uid"]),
         title: text(&finding["finding_info"]["title"]),
         score: finding["unmapped"]["picket"]["score"]
             .as_f64()

@@ -33,6 +33,9 @@ pub struct Outcome {
     pub detected: bool,
     /// Seconds from the first malicious action to the finding.
     pub seconds: Option<f64>,
+    /// How the first finding that tells of it was found.
+    #[serde(default)]
+    pub method: Option<String>,
     /// The class of the finding that tells of it: one that names it rightly, if there is one.
     pub finding_class: Option<String>,
     /// Whether a finding's class names it rightly.
@@ -45,9 +48,15 @@ pub struct Outcome {
     pub acted: Vec<(f64, f64)>,
     /// Every finding.
     pub findings: Vec<Seen>,
+    /// Of a recorded run: whether it was judged the same when it was live.
+    #[serde(default)]
+    pub as_live: Option<bool>,
     /// Why the run says nothing.
     pub error: Option<String>,
 }
+
+/// Methods that count over whole windows.
+const COUNTING: [&str; 5] = ["rates", "calls", "sequence", "volume", "time"];
 
 /// How a run ended, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,12 +113,14 @@ impl Outcome {
                 .first()
                 .zip(begin)
                 .map(|(seen, begin)| (seen.at - begin).max(0.0)),
+            method: told.first().map(|seen| seen.method.clone()),
             finding_class: named.or(told.first()).map(|seen| seen.class.clone()),
             named: named.is_some(),
             severity: severest.map(|seen| seen.severity.clone()),
             other_findings: findings.len() - told.len(),
             acted: acted.to_vec(),
             findings,
+            as_live: None,
             error: None,
         }
     }
@@ -120,6 +131,13 @@ impl Outcome {
         let mut outcome = Self::judge(scenario, server, seed, &[], Vec::new());
         outcome.error = Some(format!("{error:#}"));
         outcome
+    }
+
+    /// Whether it took whole windows to find it, as nothing but amounts told of it.
+    #[must_use]
+    pub fn was_counted(&self) -> bool {
+        let method = self.method.as_deref();
+        method.is_some_and(|method| COUNTING.contains(&method))
     }
 
     /// How it ended.
@@ -169,6 +187,7 @@ mod tests {
             at,
             class: class.to_owned(),
             severity: severity.to_owned(),
+            method: "novelty".to_owned(),
             title: String::new(),
             score: 5.0,
         }

@@ -44,7 +44,7 @@ pub fn keep(folder: &Path, case: &Case, outcome: &Outcome) -> Result<()> {
     fs::write(&path, text).with_context(|| path.display().to_string())
 }
 
-/// Judges every recorded run in a folder again, some at a time.
+/// Judges every recorded run in a folder again, some at a time, and says whether each was judged so when it was live.
 ///
 /// # Errors
 /// When the folder cannot be read.
@@ -65,11 +65,13 @@ pub fn rejudge(folder: &Path, scenarios: &[Scenario], jobs: usize) -> Result<Vec
         (&one.id, one.server, one.seed).cmp(&(&other.id, other.server, other.seed))
     });
     Ok(parallel::map(&kept, jobs, Duration::ZERO, |before| {
-        again(folder, scenarios, before).unwrap_or_else(|error| {
+        let mut outcome = again(folder, scenarios, before).unwrap_or_else(|error| {
             let mut outcome = before.clone();
             outcome.error = Some(format!("{error:#}"));
             outcome
-        })
+        });
+        outcome.as_live = Some(outcome.verdict() == before.verdict());
+        outcome
     }))
 }
 

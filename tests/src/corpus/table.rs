@@ -53,6 +53,7 @@ fn by_set(outcomes: &[Outcome]) -> Vec<(Set, Vec<&Outcome>)> {
         .collect()
 }
 
+/// The rates of each class, and how long it took.
 fn rates(outcomes: &[&Outcome]) -> String {
     let mut text = String::from(
         "| class | runs | as it should be | class named | median seconds | other findings | failed runs |\n\
@@ -97,6 +98,19 @@ fn rates(outcomes: &[&Outcome]) -> String {
             },
         );
     }
+    let found = |counted| {
+        let seconds = outcomes
+            .iter()
+            .filter(|it| it.was_counted() == counted)
+            .filter_map(|it| it.seconds);
+        (seconds.clone().count(), median(seconds))
+    };
+    let ((acts, at_once), (amounts, by_windows)) = (found(false), found(true));
+    let _ = writeln!(
+        text,
+        "\nMedian seconds to the first finding: {at_once} where an act told of it ({acts} runs), {by_windows} where only amounts did, \
+         which are counted over windows of 5 s ({amounts} runs)."
+    );
     text
 }
 
