@@ -2,7 +2,9 @@
 //! requests that cost less than usual (probes, errors) are no threat, so only what is more than usual is a distance.
 //!
 //! One half of the sampled rows (by hash) fits a mixture, the other half calibrates how far from it ordinary windows
-//! come. Rows that fitted a model look closer to it than new ones do, so they cannot calibrate it.
+//! come. Rows that fitted a model look closer to it than new ones do, so they cannot calibrate it. Two distances are held
+//! against ordinary ones: that of all features together, and that of the farthest feature alone in units of how far it
+//! went in the rows that fitted, as one kind of work must not hide behind another that jumps at every start.
 
 pub mod layer;
 mod models;
@@ -66,6 +68,8 @@ pub enum RatesError {
 #[derive(Clone, Debug)]
 pub struct RateModel {
     scales: Vec<Scale>,
+    /// How far each feature went, in standard deviations.
+    farthest: Vec<f64>,
     mixture: Mixture,
     offsets: Offsets,
     /// Of replicas whose own level is known.
@@ -78,13 +82,20 @@ pub struct RateModel {
 /// How far ordinary windows lie.
 #[derive(Clone, Debug)]
 struct Calibration {
+    together: Tail,
+    alone: Tail,
+    /// The largest ordinary squared distance: that of calibration with wild values drawn in, so that one wild window
+    /// does not put everything within reach, and a margin for what a short learning did not see.
+    reach: f64,
+}
+
+/// Distances of ordinary windows.
+#[derive(Clone, Debug)]
+struct Tail {
     /// Logarithms of one more than the squared distances, ascending.
     scores: Vec<f64>,
     /// The scale of their tail, nats.
     scale: f64,
-    /// The largest ordinary squared distance: that of calibration with wild values drawn in, so that one wild window
-    /// does not put everything within reach, and a margin for what a short learning did not see.
-    reach: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -161,7 +172,12 @@ impl RateModel {
             }
         }
         let mixture = Mixture::fit(points.view(), &noise)?;
+        let farthest = (0..width).zip(&scales).map(|(feature, scale)| {
+            let column = fitting.iter().filter_map(|row| row.features.get(feature));
+            column.fold(1.0, |most: f64, value| most.max(scale.standardised(*value)))
+        });
         let mut model = Self {
+            farthest: farthest.collect(),
             scales,
             mixture,
             offsets,
@@ -178,7 +194,10 @@ impl RateModel {
     }
 
     fn calibrated(&self, rows: &[Row]) -> Calibration {
-        let distances = rows.iter().map(|row| self.distance(&row.features));
+        let together = rows.iter().map(|row| self.distance(&row.features).ln_1p());
+        let alone = rows
+            .iter()
+            .map(|row| self.alone(&self.point(&row.features)));
         let farthest = rows.iter().map(|row| {
             let drawn_in = row.features.iter().zip(&self.scales);
             let drawn_in: Vec<_> = drawn_in.map(|(v, scale)| scale.winsorised(*v)).collect();
@@ -186,7 +205,11 @@ impl RateModel {
         });
         let farthest = farthest.fold(1.0, f64::max);
         let reach = farthest * (1.0 + UNSEEN_ROWS / self.rows as f64);
-        Calibration::of(distances.map(f64::ln_1p).collect(), reach)
+        Calibration {
+            together: Tail::of(together.collect()),
+            alone: Tail::of(alone.collect()),
+            reach,
+        }
     }
 
     /// Rows the model was made of.
@@ -208,7 +231,8 @@ impl RateModel {
             true => &self.new,
             false => &self.settled,
         };
-        let (distance, shares) = self.mixture.beyond(self.point(&features).view());
+        let point = self.point(&features);
+        let (distance, shares) = self.mixture.beyond(point.view());
         let mut reasons: Vec<_> = shares
             .into_iter()
             .zip(features.iter().zip(&self.scales))
@@ -223,7 +247,7 @@ impl RateModel {
         reasons.truncate(5);
         let score = distance.ln_1p();
         Some(Verdict {
-            p: calibration.p(score),
+            p: calibration.p(score, self.alone(&point)),
             score,
             excess: distance / calibration.reach,
             reasons,
@@ -232,6 +256,13 @@ impl RateModel {
 
     fn distance(&self, row: &[f64]) -> f64 {
         self.mixture.beyond(self.point(row).view()).0
+    }
+
+    /// The score of the feature that is farthest out, as if all were as far.
+    fn alone(&self, point: &Array1<f64>) -> f64 {
+        let ratios = point.iter().zip(&self.farthest).map(|(z, most)| z / most);
+        let largest = ratios.fold(0.0, f64::max);
+        (largest * largest * self.farthest.len() as f64).ln_1p()
     }
 
     fn point(&self, row: &[f64]) -> Array1<f64> {
@@ -244,23 +275,31 @@ impl RateModel {
 
 impl Default for Calibration {
     fn default() -> Self {
-        Self::of(Vec::new(), 1.0)
+        Self {
+            together: Tail::of(Vec::new()),
+            alone: Tail::of(Vec::new()),
+            reach: 1.0,
+        }
     }
 }
 
 impl Calibration {
-    fn of(mut scores: Vec<f64>, reach: f64) -> Self {
+    /// Upper bound of the chance that an ordinary window scores as high as this in either way.
+    fn p(&self, together: f64, alone: f64) -> f64 {
+        let rarest = self.together.p(together).min(self.alone.p(alone));
+        (2.0 * rarest).clamp(SMALLEST_P, 1.0)
+    }
+}
+
+impl Tail {
+    fn of(mut scores: Vec<f64>) -> Self {
         scores.sort_by(f64::total_cmp);
         // A tenth of the scores is taken for their tail.
         let (_, tail) = scores.split_at(scores.len() - scores.len() / 10);
         let from = tail.first().copied().unwrap_or(0.0);
         let beyond: f64 = tail.iter().map(|score| score - from).sum();
         let scale = (beyond + PRIOR_WEIGHT * PRIOR_SCALE) / (tail.len() as f64 + PRIOR_WEIGHT);
-        Self {
-            scores,
-            scale,
-            reach,
-        }
+        Self { scores, scale }
     }
 
     /// Upper bound of the chance that an ordinary window scores as high as this.
@@ -268,7 +307,7 @@ impl Calibration {
         let below = self.scores.partition_point(|known| *known < score);
         let p = upper_p(self.scores.len() - below, self.scores.len());
         let beyond = self.scores.last().map_or(0.0, |most| score - most).max(0.0);
-        (p * (-beyond / self.scale).exp()).max(SMALLEST_P)
+        p * (-beyond / self.scale).exp()
     }
 }
 

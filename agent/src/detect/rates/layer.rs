@@ -218,11 +218,13 @@ impl Gathered {
     fn gather(&mut self, verdict: &Verdict, window_s: f64, ceiling: f64) -> f64 {
         let frozen = self.level.nats().max(self.news.nats()) >= ceiling / 4.0;
         let by_past = self.stream.push(verdict.score, window_s, frozen);
-        let by_learned = match verdict.excess > CLEARLY_BEYOND {
-            true => verdict.p,
-            false => 1.0,
-        };
-        self.level.add(by_learned, ceiling);
+        // Windows in between say nothing: such are too few for evidence to gather by chance while they are not counted
+        // (what clear ones bring on average, and ordinary ones take, leaves room for one in ten of them).
+        if verdict.excess > CLEARLY_BEYOND {
+            self.level.add(verdict.p, ceiling);
+        } else if verdict.is_ordinary() {
+            self.level.add(1.0, ceiling);
+        }
         // A rarer regime that was learned is rare for as long as it lasts, but not beyond what was learned.
         let by_both = match by_past {
             Some(p) if !verdict.is_ordinary() => p.max(verdict.p),
