@@ -3,9 +3,11 @@
 //! Danger is in nats like surprise, so the two add up to the score: one nat more makes a finding count as if it had
 //! been e times as surprising. The values are judgements about what a model server has no business doing.
 
+mod models;
 mod profiles;
 mod programs;
 
+pub use models::added;
 pub use programs::started_again;
 use programs::{is_entrypoint, is_looked_for, is_question, is_worker};
 
@@ -79,6 +81,10 @@ pub enum Category {
     TlsName,
     /// A file was renamed, removed, cut or changed otherwise.
     FileChange,
+    /// A model was put beside those that are known.
+    FurtherModel,
+    /// A program was marked so that it runs with the rights of its owner.
+    OwnersRights,
     /// An io_uring operation was used.
     IoUring,
 }
@@ -130,6 +136,7 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         }
         Family::FileRead => return None,
         Family::Privileged => Category::Privileged,
+        Family::FileChange if gives_owners_rights(&sighting.fact.value) => Category::OwnersRights,
         Family::FileChange if marks.model_file => Category::ModelWrite,
         Family::FileChange if marks.code_path => Category::CodeWrite,
         Family::FileChange if marks.secret_file => Category::SecretWrite,
@@ -199,6 +206,12 @@ pub fn severity(score: f64) -> Option<Severity> {
     falling.find(|severity| score >= begins_at(*severity))
 }
 
+/// Whether a change sets the bit that makes a program run with its owner's rights (chmod(2), `S_ISUID`).
+fn gives_owners_rights(change: &str) -> bool {
+    let mut words = change.split(' ').take_while(|word| !word.starts_with('/'));
+    words.next() == Some("chmod") && words.any(|word| word == "u+s")
+}
+
 /// Score from which a finding is worth reading at a budget of one a month, nats.
 pub const REPORTED_FROM: f64 = 2.0;
 
@@ -251,6 +264,7 @@ impl Category {
             Self::EscapePath => "way out of the container",
             Self::ForeignCode => "foreign code",
             Self::RawSocket => "raw socket",
+            Self::OwnersRights => "program with its owner's rights",
             _ => return None,
         })
     }
@@ -290,6 +304,8 @@ impl Category {
             Self::ReverseName => &profiles::REVERSE_NAME,
             Self::TlsName => &profiles::TLS_NAME,
             Self::FileChange => &profiles::FILE_CHANGE,
+            Self::OwnersRights => &profiles::OWNERS_RIGHTS,
+            Self::FurtherModel => &profiles::FURTHER_MODEL,
             Self::IoUring => &profiles::IO_URING,
         }
     }
@@ -378,10 +394,26 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_gets_its_owners_rights_is_no_small_matter() {
+        let category = |value| {
+            let change = sighting(Family::FileChange, Origin::Server, value);
+            categorise(&change, |_| false)
+        };
+        for value in ["chmod +x u+s /tmp/.x", "chmod u+s g+s /srv/x -> /srv/y"] {
+            assert_eq!(category(value), Some(Category::OwnersRights), "{value}");
+        }
+        for value in ["chmod +x /tmp/u+s", "chmod +x g+s /srv", "rename u+s /x"] {
+            assert_ne!(category(value), Some(Category::OwnersRights), "{value}");
+        }
+        assert!(Category::OwnersRights.takes_over());
+    }
+
+    #[test]
     fn small_matters_stay_low_however_surprising() {
         for category in [
             Category::FileWrite,
             Category::FileChange,
+            Category::FurtherModel,
             Category::ScratchWrite,
             Category::Entrypoint,
             Category::Worker,

@@ -6,7 +6,7 @@ use super::allow::Allow;
 use super::budget::Reason;
 use super::calls::layer::CallLayer;
 use super::claim::{At, Claim};
-use super::danger::{Category, categorise, started_again};
+use super::danger::{Category, added, categorise, started_again};
 use super::deployment::Deployments;
 use super::never_learn::NeverLearn;
 use super::news::News;
@@ -159,6 +159,7 @@ impl Detector {
         match category {
             Some(category) => {
                 let category = started_again(category, elsewhere, sighting);
+                let category = added(category, baseline, sighting);
                 self.novelty(baseline, at, sighting, category, elsewhere)
             }
             None if fact.family == Family::Sequence => self.sequence(baseline, at, sighting),

@@ -73,6 +73,8 @@ techniques! {
     KERNEL_MODULES = "T1547.006" "Kernel Modules and Extensions", "TA0003" "Persistence";
     /// Attacks on the kernel.
     PRIVILEGE_EXPLOIT = "T1068" "Exploitation for Privilege Escalation", "TA0004" "Privilege Escalation";
+    /// Programs that run with their owner's rights.
+    SETUID = "T1548.001" "Setuid and Setgid", "TA0004" "Privilege Escalation";
     /// Tracing or writing into another process.
     PTRACE = "T1055.008" "Ptrace System Calls", "TA0004" "Privilege Escalation";
     /// Namespace and mount calls.

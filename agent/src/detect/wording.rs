@@ -94,11 +94,15 @@ pub fn novelty_title(category: Category, sighting: &Sighting) -> String {
         Category::Listener => format!("{who} began to listen on {raw}, which is new"),
         Category::ModelWrite if is_change => format!("{who} changed a model file: {raw}"),
         Category::ModelWrite => format!("{who} opened the model file {raw} for writing"),
+        Category::FurtherModel => format!("{who} put a model beside those that are known: {raw}"),
         Category::ModelRead => format!("{who} opened the model file {raw} again while serving"),
         Category::CodeWrite if is_change => {
             format!("{who} changed what other programs run: {raw}")
         }
         Category::CodeWrite => format!("{who} wrote {raw}, which other programs run"),
+        Category::OwnersRights => {
+            format!("{who} had a program run with its owner's rights from now on: {raw}")
+        }
         Category::SecretRead => format!("{who} read the credentials in {raw}"),
         Category::SecretWrite if is_change => {
             format!("{who} changed a credentials file: {raw}")

@@ -92,6 +92,14 @@ pub(super) const MODEL_WRITE: Profile = Profile {
                 this replica and restore the file.",
 };
 
+pub(super) const FURTHER_MODEL: Profile = Profile {
+    class: Class::Model,
+    danger: 1.9,
+    why: "the workload puts its models there in this way, and none that is known changed",
+    techniques: &[t::ATLAS_MANIPULATE_MODEL],
+    next_step: "Check whether an operator asked for another model; if not, look at what it is before it serves.",
+};
+
 pub(super) const MODEL_READ: Profile = Profile {
     class: Class::Model,
     danger: 3.8,
@@ -106,6 +114,14 @@ pub(super) const CODE_WRITE: Profile = Profile {
     why: "what is written there is run by other programs",
     techniques: &[t::EVENT_TRIGGERED],
     next_step: "Look at the file's content; remove it before the next start of the container, which would run it.",
+};
+
+pub(super) const OWNERS_RIGHTS: Profile = Profile {
+    class: Class::Privilege,
+    danger: 8.0,
+    why: "whoever starts the program gets the rights of its owner, for good",
+    techniques: &[t::SETUID],
+    next_step: "Find out who made the file and what it is, and take the bit or the file away.",
 };
 
 pub(super) const SECRET_READ: Profile = Profile {
