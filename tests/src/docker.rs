@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -187,6 +188,17 @@ impl Container {
         let output = command.args(["logs", &self.id]).output()?;
         let both = [output.stdout, output.stderr].concat();
         Ok(String::from_utf8_lossy(&both).into_owned())
+    }
+
+    /// The file where the engine keeps what its processes print, a line of JSON for each of theirs. To look there often
+    /// costs less than to ask the engine.
+    ///
+    /// # Errors
+    /// When the container is gone, or its output is kept otherwise.
+    pub fn log_file(&self) -> Result<PathBuf> {
+        let path = self.inspect("{{.LogPath}}")?;
+        ensure!(!path.is_empty(), "container {} has no log file", self.name);
+        Ok(path.into())
     }
 
     /// Runs a command inside and returns what it prints.

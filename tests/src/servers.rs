@@ -299,11 +299,17 @@ impl Server {
     pub fn wait_ready(&self) -> Result<()> {
         let body = (self.make.body())(&mut Random::new(0));
         let what = format!("the start of {:?}", self.make);
+        let mut address = None;
         let ready = wait::until(&what, START_LIMIT, || {
-            if self.container.inspect("{{.State.Running}}")? != "true" {
-                return Ok(Some(false));
-            }
-            let mut connection = Connection::open(self.address()?)?;
+            let known = address.map_or_else(|| self.address(), Ok);
+            let opened = known.and_then(|known| Connection::open(*address.insert(known)));
+            let mut connection = match opened {
+                Ok(connection) => connection,
+                Err(error) => {
+                    let runs = self.container.inspect("{{.State.Running}}")? == "true";
+                    return if runs { Err(error) } else { Ok(Some(false)) };
+                }
+            };
             for body in [None, Some(body.as_str())] {
                 let path = if body.is_some() {
                     self.make.path()

@@ -1,10 +1,12 @@
 //! A server of the corpus: started with its habits, its peers and its triggers.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
 use super::peers::{Decoys, Peers};
@@ -44,6 +46,7 @@ pub struct Victim {
     /// The server.
     pub server: Server,
     seed: u64,
+    log: PathBuf,
     decoys: Option<Decoys>,
 }
 
@@ -87,10 +90,12 @@ impl Victim {
             name: Some(order.name),
         };
         let server = Server::launch(kind.make(), &peers.network, &manner)?;
+        let log = server.container.log_file()?;
         let mut victim = Self {
             kind,
             server,
             seed,
+            log,
             decoys: None,
         };
         victim.decoy()?;
@@ -180,10 +185,14 @@ impl Victim {
     /// # Errors
     /// When the container is gone.
     pub fn said(&self, mark: &str, scenario: &Scenario) -> Result<Option<f64>> {
-        let logs = self.server.container.logs()?;
+        let log = fs::read_to_string(&self.log).with_context(|| self.log.display().to_string())?;
         let begin = format!("corpus {mark} {} ", scenario.id);
-        let mut lines = logs.lines();
-        Ok(lines.find_map(|line| line.split_once(&begin)?.1.trim().parse().ok()))
+        // Each printed line is text in a line of JSON, its end written as two characters.
+        let said = log.lines().find_map(|line| {
+            let (_, rest) = line.split_once(&begin)?;
+            rest.split('\\').next()?.trim().parse().ok()
+        });
+        Ok(said)
     }
 }
 
