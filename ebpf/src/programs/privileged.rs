@@ -36,6 +36,11 @@ pub fn made(slot: Slot, flags: u32, call: u64, result: i64, mut args: [u64; 3]) 
         return;
     };
     if flags & CALL_STRUCT != 0 {
+        // `clone3` also returns in the child, where the flags are no more to be had: they are on the stack of the parent,
+        // which may have gone on. It reports the call itself.
+        if result == 0 {
+            return;
+        }
         let mut first = 0u64;
         // SAFETY: the helper copes with any address, and clears the destination when it fails.
         unsafe { bpf_probe_read_user((&raw mut first).cast(), 8, args[0] as *const _) };
