@@ -99,7 +99,10 @@ pub fn run(loaded: Loaded, record: Option<PathBuf>) -> Result<ExitCode> {
             "System calls are watched for one second of every five (syscalls: sampled): what is seen in them alone is missed in between."
         );
     }
-    let resolver = Arc::new(Resolver::new(&config.runtime_dirs, &config.docker_socket));
+    let resolver = Resolver::new(&config.runtime_dirs, &config.docker_socket);
+    #[cfg(feature = "cri")]
+    let resolver = resolver.asking(&config.cri_sockets);
+    let resolver = Arc::new(resolver);
     // After the probe is attached, so that what is made meanwhile is reported by the kernel.
     let existing = inventory::take(&hierarchy, resolver.lookups());
     // Threads inherit the capabilities of the thread that starts them, so they are dropped before the first is started.
@@ -174,6 +177,7 @@ async fn watch(config: Config, config_sha256: String, begin: Begin) -> Result<()
     health.privileges(privileges);
     health.pinned(unpinned);
     health.docker(&config.docker_socket);
+    health.cri(&config.cri_sockets);
 
     let baselines_directory = config.state_dir.join("baselines");
     let (baselines, set_aside) = Baselines::load(&baselines_directory, Instant::now());

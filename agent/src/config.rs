@@ -82,6 +82,10 @@ pub struct Config {
     /// Docker's API socket; asked for container names where it exists.
     #[serde(deserialize_with = "limits::absolute")]
     pub docker_socket: PathBuf,
+    /// Sockets of container runtimes that are asked for image digests and pods' labels. Whoever may use such a socket
+    /// is as good as root on the node.
+    #[serde(deserialize_with = "limits::absolute_list")]
+    pub cri_sockets: Vec<PathBuf>,
     /// Directories with OCI bundles, besides the well-known ones.
     #[serde(deserialize_with = "limits::absolute_list")]
     pub runtime_dirs: Vec<PathBuf>,

@@ -5,7 +5,11 @@ pub mod bounded_file;
 pub mod bundle;
 pub mod cgroup_path;
 pub mod container;
+#[cfg(feature = "cri")]
+pub mod cri;
 pub mod docker;
+#[cfg(all(test, feature = "cri"))]
+pub(crate) mod fake_runtime;
 mod glob;
 pub mod hierarchy;
 pub mod image;

@@ -8,6 +8,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Error, Result, anyhow, ensure};
 
+/// What the agent that is installed, shipped and tested has beyond a plain `cargo build`.
+pub const FEATURES: &str = "picket/cri";
+
 /// Cargo, in the workspace's root.
 pub fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -40,7 +43,11 @@ pub fn agent() -> PathBuf {
 
 /// Builds the probe and the release agent.
 pub fn build_agent() -> Result<()> {
-    complete(cargo(&["build", "--release", "--package", "picket"]).env_remove("AYA_BUILD_SKIP"))
+    complete(
+        cargo(&["build", "--release", "--package", "picket"])
+            .args(["--features", FEATURES])
+            .env_remove("AYA_BUILD_SKIP"),
+    )
 }
 
 /// Runs a benchmark program of the agent's, built for release, and returns what it prints.
@@ -49,6 +56,7 @@ pub fn build_agent() -> Result<()> {
 /// When it cannot be built, or fails.
 pub fn bench_agent(name: &str) -> Result<String> {
     let output = cargo(&["bench", "--package", "picket", "--bench", name])
+        .args(["--features", FEATURES])
         .env_remove("AYA_BUILD_SKIP")
         .stderr(Stdio::inherit())
         .output()

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::cargo::{cargo, complete};
+use crate::cargo::{FEATURES, cargo, complete};
 use oci::Image;
 use tar::Archive;
 
@@ -70,6 +70,8 @@ fn build() -> Result<PathBuf> {
             "picket",
             "--target",
             TARGET,
+            "--features",
+            FEATURES,
         ])
         .arg("--target-dir")
         .arg(&target_dir)

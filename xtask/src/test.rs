@@ -8,7 +8,7 @@ use picket_tests::servers::Make;
 use picket_tests::suite::REQUIRED_VARIABLE;
 
 use crate::aarch64::{self, Outcome};
-use crate::cargo::{build_agent, cargo, complete, is_root};
+use crate::cargo::{FEATURES, build_agent, cargo, complete, is_root};
 use crate::fuzz;
 use crate::monitoring;
 use crate::setup;
@@ -36,6 +36,7 @@ pub fn test() -> Result<ExitCode> {
     complete(&mut cargo(&["fmt", "--all", "--check"]))?;
     complete(
         cargo(&["clippy", "--workspace", "--all-targets", "--quiet"])
+            .args(["--features", FEATURES])
             .args(["--", "--deny", "warnings"])
             .env("AYA_BUILD_SKIP", "1"),
     )?;
@@ -49,9 +50,10 @@ pub fn test() -> Result<ExitCode> {
         interrupt.check()?;
     }
     let units = ["test", "--workspace", "--exclude", "picket-tests"];
-    let end_to_end = ["test", "--package", "picket-tests"];
-    for tests in [units.as_slice(), end_to_end.as_slice()] {
-        let mut command = cargo(tests);
+    let units = [units.as_slice(), &["--features", FEATURES]].concat();
+    let end_to_end = vec!["test", "--package", "picket-tests"];
+    for tests in [units, end_to_end] {
+        let mut command = cargo(&tests);
         command
             .arg("--no-fail-fast")
             .env("AYA_BUILD_SKIP", "1")

@@ -1,7 +1,7 @@
 //! What the agent can and cannot do on this machine, as status and metrics.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::BUILD;
@@ -115,6 +115,25 @@ impl Health {
             tracing::info!(%reason, "Docker is not asked for names.");
             self.degraded("docker", reason);
         }
+    }
+
+    /// Takes up whether the container runtimes can be asked that should be.
+    pub fn cri(&mut self, sockets: &[PathBuf]) {
+        let reason = if sockets.is_empty() {
+            return;
+        } else if cfg!(not(feature = "cri")) {
+            "this build does not ask container runtimes, and `cri_sockets` has no effect; build it with the feature `cri`"
+                .to_owned()
+        } else if let Some(absent) = sockets.iter().find(|socket| !socket.exists()) {
+            format!(
+                "there is no container runtime at {}; correct `cri_sockets`, or mount the socket",
+                absent.display()
+            )
+        } else {
+            return;
+        };
+        tracing::warn!(%reason, "Image digests and pods' labels may be missing.");
+        self.degraded("cri", reason);
     }
 
     fn degraded(&mut self, what: &'static str, reason: String) {

@@ -14,6 +14,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) fn check(host: &Host, config: &Config) -> Vec<Line> {
     let what = "runtime";
     let mut lines: Vec<Line> = docker(host, &config.docker_socket).into_iter().collect();
+    lines.extend(config.cri_sockets.iter().map(|socket| cri(host, socket)));
     for location in bundle::locations(&config.runtime_dirs) {
         let folder = location.folder();
         if host.path(folder).is_dir() {
@@ -54,6 +55,25 @@ fn docker(host: &Host, socket: &Path) -> Option<Line> {
             "start Docker, run as root, or set docker_socket; names come from the bundle until then",
         ),
     })
+}
+
+fn cri(host: &Host, socket: &Path) -> Line {
+    let what = "cri";
+    if cfg!(not(feature = "cri")) {
+        return Line::warn(
+            what,
+            format!("{} is not asked by this build", socket.display()),
+            "build the agent with the feature cri, or remove cri_sockets from the configuration",
+        );
+    }
+    match UnixStream::connect(host.path(socket)) {
+        Ok(_) => Line::ok(what, format!("{} answers", socket.display())),
+        Err(cause) => Line::warn(
+            what,
+            format!("{} does not answer: {cause}", socket.display()),
+            "start the container runtime, run as root, or correct cri_sockets; images' digests and pods' labels may be missing until then",
+        ),
+    }
 }
 
 fn ping(socket: &Path) -> io::Result<()> {

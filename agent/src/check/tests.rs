@@ -287,6 +287,37 @@ fn docker_is_asked() {
     assert_eq!(line(&report, "docker").level, Level::Warn);
 }
 
+#[cfg(feature = "cri")]
+#[test]
+fn container_runtimes_are_tried() {
+    let (dir, host) = machine();
+    let config = Config {
+        cri_sockets: vec!["/run/cri.sock".into()],
+        ..config()
+    };
+    let report = check(&host, &config, None);
+    let absent = line(&report, "cri");
+    assert_eq!(absent.level, Level::Warn);
+    assert!(absent.finding.contains("/run/cri.sock"), "{absent:?}");
+    let _listener = UnixListener::bind(dir.path().join("run/cri.sock")).unwrap();
+    let report = check(&host, &config, None);
+    assert_eq!(line(&report, "cri").level, Level::Ok);
+}
+
+#[cfg(not(feature = "cri"))]
+#[test]
+fn a_build_that_asks_no_container_runtimes_says_so() {
+    let (_dir, host) = machine();
+    let config = Config {
+        cri_sockets: vec!["/run/cri.sock".into()],
+        ..config()
+    };
+    let report = check(&host, &config, None);
+    let line = line(&report, "cri");
+    assert_eq!(line.level, Level::Warn);
+    assert!(line.finding.contains("this build"), "{line:?}");
+}
+
 #[test]
 fn a_state_dir_that_is_a_file_is_warned() {
     let (dir, host) = machine();

@@ -41,6 +41,7 @@ impl Default for Config {
             metrics: Metrics::default(),
             log: Log::default(),
             docker_socket: PathBuf::from("/var/run/docker.sock"),
+            cri_sockets: Vec::new(),
             runtime_dirs: Vec::new(),
         }
     }

@@ -158,6 +158,11 @@ pub static KEYS: &[Key] = &[
         doc: "Docker's API socket; asked for container names where it exists.",
     },
     Key {
+        name: "cri_sockets",
+        kind: Kind::Paths,
+        doc: "Sockets of container runtimes (CRI) that are asked for image digests and pods' labels.",
+    },
+    Key {
         name: "runtime_dirs",
         kind: Kind::Paths,
         doc: "Directories with OCI bundles, besides the well-known ones.",

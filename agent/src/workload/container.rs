@@ -64,7 +64,7 @@ pub struct Container {
     pub labels: std::collections::BTreeMap<String, String>,
     /// Device paths in the container's specification.
     pub devices: Vec<String>,
-    /// Where the identity came from: `bundle`, `docker`, `path`.
+    /// Where the identity came from: `bundle`, `docker`, `cri`, `path`.
     pub source: String,
     /// When the container was discovered, Unix milliseconds.
     pub discovered_ms: i64,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::container::Runtime;
 use super::image;
 
 /// A container's place in Kubernetes.
@@ -82,6 +83,23 @@ pub fn is_sandbox(annotations: &BTreeMap<String, String>) -> bool {
 #[must_use]
 pub fn is_reserved(key: &str) -> bool {
     key.starts_with("io.kubernetes.")
+}
+
+/// Whether this runtime itself sets the reserved annotation of a bundle. Others come from whoever made the pod: CRI-O
+/// copies the pod's annotations, before it sets its own
+/// (<https://github.com/cri-o/cri-o/blob/03c46e40/internal/factory/container/container.go>).
+#[must_use]
+pub fn is_set_by(runtime: Runtime, key: &str) -> bool {
+    let prefixes: &[&str] = match runtime {
+        Runtime::Containerd => &["io.kubernetes.cri."],
+        Runtime::CriO => &[
+            "io.kubernetes.cri-o.",
+            "io.kubernetes.pod.",
+            "io.kubernetes.container.",
+        ],
+        Runtime::Docker | Runtime::Podman | Runtime::Unknown => &[],
+    };
+    prefixes.iter().any(|prefix| key.starts_with(prefix))
 }
 
 /// Whether the kubelet sets this reserved label itself on containers of Docker, overriding one of the image.

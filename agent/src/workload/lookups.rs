@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub enum Source {
     /// The container's OCI bundle.
     Bundle,
+    /// The node's container runtime, through its Container Runtime Interface.
+    Cri,
     /// The Docker engine: its records on disk, or its API.
     Docker,
     /// `/proc`.
@@ -15,13 +17,14 @@ pub enum Source {
 
 impl Source {
     /// All sources, in metric order.
-    pub const ALL: [Self; 3] = [Self::Bundle, Self::Docker, Self::Proc];
+    pub const ALL: [Self; 4] = [Self::Bundle, Self::Cri, Self::Docker, Self::Proc];
 
     /// The metric label value.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Bundle => "bundle",
+            Self::Cri => "cri",
             Self::Docker => "docker",
             Self::Proc => "proc",
         }
@@ -32,6 +35,7 @@ impl Source {
 #[derive(Debug, Default)]
 pub struct Lookups {
     bundle: Tally,
+    cri: Tally,
     docker: Tally,
     proc: Tally,
 }
@@ -67,6 +71,7 @@ impl Lookups {
     const fn tally(&self, source: Source) -> &Tally {
         match source {
             Source::Bundle => &self.bundle,
+            Source::Cri => &self.cri,
             Source::Docker => &self.docker,
             Source::Proc => &self.proc,
         }
@@ -84,6 +89,6 @@ mod tests {
         lookups.count(Source::Bundle, false);
         lookups.count(Source::Proc, true);
         let counted = Source::ALL.map(|source| (lookups.made(source), lookups.failed(source)));
-        assert_eq!(counted, [(2, 1), (0, 0), (1, 0)]);
+        assert_eq!(counted, [(2, 1), (0, 0), (0, 0), (1, 0)]);
     }
 }

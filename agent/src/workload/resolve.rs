@@ -1,4 +1,4 @@
-//! Puts a container's identity together from its cgroup path, its OCI bundle and the Docker engine.
+//! Puts a container's identity together from its cgroup path, its OCI bundle, and the engine or runtime that keeps it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use super::bundle::{self, Bundle, Location};
 use super::cgroup_path::{self, CgroupContainer};
 use super::container::{Container, OUTSIDE_KUBERNETES, Runtime};
+#[cfg(feature = "cri")]
+use super::cri;
 use super::docker::{self, Details};
 use super::image;
 use super::kubernetes::{self, PodContainer};
@@ -23,6 +25,8 @@ const SHORT_ID: usize = 12;
 pub struct Resolver {
     locations: Vec<Location>,
     docker_socket: PathBuf,
+    #[cfg(feature = "cri")]
+    cri_sockets: Vec<PathBuf>,
     lookups: Lookups,
 }
 
@@ -34,7 +38,19 @@ impl Resolver {
         Self {
             locations: bundle::locations(runtime_dirs),
             docker_socket: docker_socket.into(),
+            #[cfg(feature = "cri")]
+            cri_sockets: Vec::new(),
             lookups: Lookups::default(),
+        }
+    }
+
+    /// The same, which also asks the container runtimes of pods at `cri_sockets`, the first that knows the container.
+    #[cfg(feature = "cri")]
+    #[must_use]
+    pub fn asking(self, cri_sockets: &[PathBuf]) -> Self {
+        Self {
+            cri_sockets: cri_sockets.to_vec(),
+            ..self
         }
     }
 
@@ -65,7 +81,12 @@ impl Resolver {
             None | Some(Runtime::Unknown) => by_path.runtime,
             Some(runtime) => runtime,
         };
-        let details = self.details(runtime, &by_path.id, bundle.as_ref()).await;
+        let details = match runtime {
+            Runtime::Containerd | Runtime::CriO => self.told(&by_path, bundle.as_ref()).await,
+            Runtime::Docker | Runtime::Unknown | Runtime::Podman => {
+                self.details(runtime, &by_path.id, bundle.as_ref()).await
+            }
+        };
         // The bundle that could not be read may be another runtime's; it matters where nothing else knows the container.
         if let (Some(error), None) = (trouble, &details) {
             tracing::warn!(container = %by_path.id, %error, "No source knows this container, and its bundle cannot be used.");
@@ -78,6 +99,39 @@ impl Resolver {
         }
     }
 
+    /// What the runtime of a pod's container tells.
+    #[cfg(feature = "cri")]
+    async fn told(&self, by_path: &CgroupContainer, bundle: Option<&Bundle>) -> Option<Details> {
+        let id = &by_path.id;
+        // The interface has containers of pods alone, and not the sandbox.
+        let is_sandbox = bundle.is_some_and(|bundle| kubernetes::is_sandbox(&bundle.annotations));
+        if self.cri_sockets.is_empty() || by_path.pod_uid.is_none() || is_sandbox {
+            return None;
+        }
+        let mut details = None;
+        for socket in &self.cri_sockets {
+            details = cri::ask(socket, id, cri::TIMEOUT).await.unwrap_or_else(|error| {
+                tracing::warn!(container = %id, %error, "Cannot ask the container runtime about the container");
+                None
+            });
+            if details.is_some() {
+                break;
+            }
+        }
+        self.lookups.count(Source::Cri, details.is_some());
+        details
+    }
+
+    #[cfg(not(feature = "cri"))]
+    #[expect(
+        clippy::unused_async,
+        reason = "with the feature it waits for the runtime"
+    )]
+    async fn told(&self, _: &CgroupContainer, _: Option<&Bundle>) -> Option<Details> {
+        None
+    }
+
+    /// What the engine tells.
     async fn details(
         &self,
         runtime: Runtime,
@@ -85,9 +139,8 @@ impl Resolver {
         bundle: Option<&Bundle>,
     ) -> Option<Details> {
         let socket = match runtime {
-            Runtime::Docker | Runtime::Unknown => self.docker_socket.as_path(),
             Runtime::Podman => Path::new(PODMAN_SOCKET),
-            Runtime::Containerd | Runtime::CriO => return None,
+            _ => self.docker_socket.as_path(),
         };
         // Docker must know its own containers; another runtime's are no failure.
         let mut failed = runtime == Runtime::Docker;
@@ -121,6 +174,10 @@ struct Known {
 }
 
 impl Known {
+    fn is_kubernetes_runtime(&self) -> bool {
+        matches!(self.runtime, Runtime::Containerd | Runtime::CriO)
+    }
+
     /// A cgroup that is no known runtime's goes by the last part of its path.
     fn nothing(path: &str) -> Self {
         let name = path.trim_end_matches('/').rsplit('/').next();
@@ -142,6 +199,7 @@ impl Known {
         let labels = self.labels();
         let pod = kubernetes::pod_container(&labels);
         let source = match (&self.details, &pod) {
+            (Some(_), _) if self.is_kubernetes_runtime() => "cri",
             (Some(_), _) => "docker",
             (None, Some(_)) => "bundle",
             (None, None) => "path",
@@ -182,10 +240,10 @@ impl Known {
     /// or to pass for a sandbox that nobody watches.
     fn labels(&self) -> BTreeMap<String, String> {
         let in_pod = self.by_path.pod_uid.is_some();
-        let kubernetes_runtime = matches!(self.runtime, Runtime::Containerd | Runtime::CriO);
         let annotations = self.bundle.iter().flat_map(|bundle| &bundle.annotations);
-        let annotations = annotations
-            .filter(|(key, _)| kubernetes_runtime || in_pod || !kubernetes::is_reserved(key));
+        let annotations = annotations.filter(|(key, _)| {
+            !kubernetes::is_reserved(key) || kubernetes::is_set_by(self.runtime, key)
+        });
         let labels = self.details.iter().flat_map(|details| &details.labels);
         let labels = labels.filter(|(key, _)| {
             !kubernetes::is_reserved(key) || (in_pod && kubernetes::is_docker_key(key))

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::cargo::cargo;
+use crate::cargo::{FEATURES, cargo};
 
 /// What `cargo metadata` says, as far as it matters here.
 #[derive(Deserialize)]
@@ -53,6 +53,7 @@ struct Kind {
 /// When cargo does not tell it.
 pub fn of_agent() -> Result<String> {
     let output = cargo(&["metadata", "--format-version=1", "--locked"])
+        .args(["--features", FEATURES])
         .arg("--filter-platform")
         .arg(super::TARGET)
         .output()

@@ -318,11 +318,12 @@ pub(super) const WATCHED: &str = "watched";
 pub(super) const SINKS: [&str; 1] = ["log"];
 
 /// What the agent can go on without, at 0 from the start.
-pub(super) const DEGRADABLE: [&str; 6] = [
+pub(super) const DEGRADABLE: [&str; 7] = [
     "probe",
     "network",
     "capability",
     "docker",
+    "cri",
     "state_dir",
     "pin",
 ];

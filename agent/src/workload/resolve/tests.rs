@@ -12,6 +12,9 @@ use tempfile::TempDir;
 
 use super::*;
 
+#[cfg(feature = "cri")]
+mod told;
+
 const ID: &str = "4d4b49dcf9104400e66aa22582cdf6ecfb6ffefaa942fb18f630207343b39000";
 const UID: &str = "68abe8ff-2f42-49fe-8cf8-4245d5277c01";
 
@@ -237,4 +240,38 @@ async fn a_cgroup_of_no_container_asks_nobody() {
     );
     assert_eq!(host.resolve("").await.name, "");
     assert_eq!(host.counted(Source::Bundle), (0, 0));
+}
+
+/// A container of CRI-O, whose bundles lie in a folder that may be any runtime's.
+async fn resolve_of_cri_o(annotations: &Value) -> Container {
+    let host = Host::new();
+    host.write(
+        &format!("state/{ID}/userdata/config.json"),
+        &json!({"annotations": annotations}),
+    );
+    host.resolve(&format!("/kubepods/pod{UID}/crio-{ID}")).await
+}
+
+#[tokio::test]
+async fn annotations_of_a_pod_cannot_claim_what_another_runtime_says() {
+    let found = resolve_of_cri_o(&json!({
+        "io.kubernetes.cri-o.ContainerType": "container",
+        "io.kubernetes.container.name": "server",
+        "io.kubernetes.pod.name": "resnet-0",
+        "io.kubernetes.pod.namespace": "models",
+        "io.kubernetes.cri.sandbox-namespace": "production",
+        "io.kubernetes.cri.sandbox-name": "billing-0",
+        "io.kubernetes.cri.container-name": "billing",
+        "io.kubernetes.cri.container-type": "sandbox",
+        "io.kubernetes.docker.type": "podsandbox",
+        "team": "ml",
+    }))
+    .await;
+    let place = [&found.namespace, &found.pod, &found.name];
+    assert_eq!(place, ["models", "resnet-0", "server"]);
+    assert!(!kubernetes::is_sandbox(&found.labels));
+    assert_eq!(found.labels["team"], "ml");
+
+    let sandbox = resolve_of_cri_o(&json!({"io.kubernetes.cri-o.ContainerType": "sandbox"})).await;
+    assert!(kubernetes::is_sandbox(&sandbox.labels));
 }
