@@ -4,6 +4,7 @@
     reason = "indexing JSON yields null, not a panic"
 )]
 
+mod asked;
 mod attack;
 mod identity;
 mod node;
@@ -64,6 +65,16 @@ fn main() -> ExitCode {
             "an_image_cannot_pass_for_another_pods_container",
             reason(),
             identity::lying_image,
+        )
+        .test_unless(
+            "a_runtime_that_may_be_asked_tells_digest_and_labels",
+            reason(),
+            asked::digest_and_labels,
+        )
+        .test_unless(
+            "a_runtime_that_does_not_answer_costs_no_event",
+            reason(),
+            asked::silent_runtime,
         )
         .test_unless(
             "an_attack_in_a_pod_is_found_under_its_names",

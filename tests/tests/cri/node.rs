@@ -14,6 +14,9 @@ use serde_json::Value;
 /// For what takes a moment.
 pub const LIMIT: Duration = Duration::from_secs(20);
 
+/// What a fresh home watches.
+const WATCH_ALL: &str = "{all: true}";
+
 /// A node with pods and an agent. Fields drop in this order.
 pub struct Node {
     pub agent: Agent,
@@ -41,12 +44,22 @@ impl Fixture for Node {
     }
 }
 
-/// A home whose agent finds the bundles, and has no socket to ask.
+/// A home whose agent finds the bundles, and has no socket to ask. It watches the pods of these tests alone: how many
+/// others run on the machine must not matter.
 pub fn home(containerd: &Containerd) -> Result<Home> {
-    Home::with(&format!(
+    let home = Home::with(&format!(
         "window: 1s\nlearning: {{min_duration: 20s, min_requests: 50}}\nruntime_dirs: [{}]\n",
         containerd.state().display()
-    ))
+    ))?;
+    watch(&home, "{namespace: models}, {namespace: kube-system}")?;
+    Ok(home)
+}
+
+/// Replaces what a home's agent watches.
+pub fn watch(home: &Home, rules: &str) -> Result<()> {
+    let all = home.configuration()?;
+    ensure!(all.contains(WATCH_ALL), "{all}");
+    home.configure(&all.replace(WATCH_ALL, rules))
 }
 
 impl Node {
