@@ -108,9 +108,11 @@ impl Resolver {
         if self.cri_sockets.is_empty() || by_path.pod_uid.is_none() || is_sandbox {
             return None;
         }
+        // Together they get as much time as one would.
+        let patience = cri::TIMEOUT / u32::try_from(self.cri_sockets.len()).unwrap_or(u32::MAX);
         let mut details = None;
         for socket in &self.cri_sockets {
-            details = cri::ask(socket, id, cri::TIMEOUT).await.unwrap_or_else(|error| {
+            details = cri::ask(socket, id, patience).await.unwrap_or_else(|error| {
                 tracing::warn!(container = %id, %error, "Cannot ask the container runtime about the container");
                 None
             });
@@ -123,10 +125,6 @@ impl Resolver {
     }
 
     #[cfg(not(feature = "cri"))]
-    #[expect(
-        clippy::unused_async,
-        reason = "with the feature it waits for the runtime"
-    )]
     async fn told(&self, _: &CgroupContainer, _: Option<&Bundle>) -> Option<Details> {
         None
     }
