@@ -50,8 +50,19 @@ fn run() -> Result<()> {
         } else {
             "bpfel-unknown-none"
         },
+        remapped: &remapped(),
     }
     .run()
+}
+
+/// The flags by which the agent's own paths are replaced: the probe, which names its sources too, is built with the same.
+fn remapped() -> Vec<String> {
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    let flags = flags.split('\x1f');
+    flags
+        .filter(|flag| flag.starts_with("--remap-path-prefix="))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Writes an empty file for each program, which the agent recognises as no program.

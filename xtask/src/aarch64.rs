@@ -73,6 +73,7 @@ fn probe() -> Result<Outcome> {
         linker: &linker,
         arch: "aarch64",
         target: "bpfel-unknown-none",
+        remapped: &[],
     }
     .run()?;
     Ok(Outcome::Passed)

@@ -33,6 +33,12 @@ pub fn complete(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Cargo's own folder, in which the sources of crates lie.
+pub fn cargo_home() -> PathBuf {
+    let home = || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cargo");
+    env::var_os("CARGO_HOME").map_or_else(home, PathBuf::from)
+}
+
 /// The release agent's place.
 pub fn agent() -> PathBuf {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);

@@ -54,6 +54,9 @@ enum Task {
         /// Load it into the Docker engine too.
         #[arg(long)]
         load: bool,
+        /// Make it once more in another folder, and compare.
+        #[arg(long)]
+        verify: bool,
     },
     /// Measure what Picket costs.
     Bench {
@@ -99,7 +102,16 @@ fn perform(task: Task) -> Result<ExitCode> {
             return Err(cargo::exec_agent(&arguments));
         }
         Task::Dashboards => dashboards::write()?,
-        Task::Image { load } => image::image(load)?,
+        Task::Image { load, verify } => {
+            setup::probe()?;
+            image::image()?;
+            if load {
+                image::load()?;
+            }
+            if verify {
+                image::verify()?;
+            }
+        }
         Task::Demo => return demo::demo(),
         Task::DemoStory => demo::story()?,
         Task::Bench { bench } => bench::bench(bench)?,

@@ -26,6 +26,8 @@ pub struct Compile<'a> {
     pub arch: &'a str,
     /// The target, `bpfel-unknown-none` or its big-endian twin.
     pub target: &'a str,
+    /// Flags that replace paths of this machine in the program.
+    pub remapped: &'a [String],
 }
 
 impl Compile<'_> {
@@ -73,9 +75,9 @@ impl Compile<'_> {
     /// BTF in the object needs debug information; `bpf_target_arch` tells aya-ebpf whose registers it reads.
     fn flags(&self) -> OsString {
         let arch = format!("--cfg=bpf_target_arch=\"{}\"", self.arch);
-        [arch.as_str(), "-Cdebuginfo=2", "-Clink-arg=--btf"]
-            .join("\x1f")
-            .into()
+        let mut flags = vec![arch.as_str(), "-Cdebuginfo=2", "-Clink-arg=--btf"];
+        flags.extend(self.remapped.iter().map(String::as_str));
+        flags.join("\x1f").into()
     }
 
     fn publish(&self, program: &Path) -> Result<()> {

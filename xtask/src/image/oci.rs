@@ -9,6 +9,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::tar::Archive;
 
+/// As the agent's own manifest has it.
+const DESCRIPTION: &str = "Runtime anomaly detector for model-serving containers";
+
 /// What an image says of itself.
 pub struct About<'a> {
     /// Version of the agent.
@@ -23,6 +26,7 @@ pub struct About<'a> {
 
 /// An image.
 pub struct Image {
+    version: String,
     tag: String,
     manifest: Blob,
     config: Blob,
@@ -76,7 +80,7 @@ impl Image {
         };
         let labels = json!({
             "org.opencontainers.image.title": "picket",
-            "org.opencontainers.image.description": env!("CARGO_PKG_DESCRIPTION"),
+            "org.opencontainers.image.description": DESCRIPTION,
             "org.opencontainers.image.licenses": "Apache-2.0 OR MIT",
             "org.opencontainers.image.version": version,
             "org.opencontainers.image.revision": revision,
@@ -104,6 +108,7 @@ impl Image {
             "annotations": labels,
         }));
         Self {
+            version: (*version).to_owned(),
             tag: format!("picket:{version}"),
             manifest,
             config,
@@ -116,20 +121,29 @@ impl Image {
         format!("sha256:{}", self.manifest.digest)
     }
 
-    /// All files of the layout.
-    fn files(&self) -> Vec<(String, Vec<u8>)> {
+    /// The index of the layout, which names everything else by its digest.
+    pub fn index(&self) -> Vec<u8> {
         let mut manifest = self
             .manifest
             .descriptor("application/vnd.oci.image.manifest.v1+json");
         if let Some(manifest) = manifest.as_object_mut() {
-            let name = json!({ "org.opencontainers.image.ref.name": self.tag });
-            manifest.insert("annotations".to_owned(), name);
+            // The specification's name is a tag alone; containerd and what builds on it read the whole name beside it.
+            let names = json!({
+                "io.containerd.image.name": format!("docker.io/library/{}", self.tag),
+                "org.opencontainers.image.ref.name": self.version,
+            });
+            manifest.insert("annotations".to_owned(), names);
         }
         let index = json!({
             "schemaVersion": 2,
             "mediaType": "application/vnd.oci.image.index.v1+json",
             "manifests": [manifest],
         });
+        index.to_string().into_bytes()
+    }
+
+    /// All files of the layout.
+    fn files(&self) -> Vec<(String, Vec<u8>)> {
         let layout = json!({ "imageLayoutVersion": "1.0.0" });
         // Docker before 25 reads this instead.
         let docker = json!([{
@@ -138,11 +152,11 @@ impl Image {
             "Layers": [self.layer.path()],
         }]);
         let named = [
-            ("index.json", index),
-            ("manifest.json", docker),
-            ("oci-layout", layout),
+            ("index.json", self.index()),
+            ("manifest.json", docker.to_string().into_bytes()),
+            ("oci-layout", layout.to_string().into_bytes()),
         ];
-        let named = named.map(|(name, value)| (name.to_owned(), value.to_string().into_bytes()));
+        let named = named.map(|(name, bytes)| (name.to_owned(), bytes));
         let blobs = [&self.config, &self.layer, &self.manifest];
         let blobs = blobs.map(|blob| (blob.path(), blob.bytes.clone()));
         blobs.into_iter().chain(named).collect()

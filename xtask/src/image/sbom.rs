@@ -1,6 +1,8 @@
-//! The agent's bill of materials: every crate that is linked into it, as CycloneDX 1.5.
+//! The agent's bill of materials: all that is linked into it, as CycloneDX 1.5: crates, Rust's standard library, glibc.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -51,11 +53,11 @@ struct Kind {
 ///
 /// # Errors
 /// When cargo does not tell it.
-pub fn of_agent() -> Result<String> {
+pub fn of_agent(workspace: &Path) -> Result<String> {
     let output = cargo(&["metadata", "--format-version=1", "--locked"])
         .args(["--features", FEATURES])
-        .arg("--filter-platform")
-        .arg(super::TARGET)
+        .args(["--filter-platform", super::TARGET])
+        .current_dir(workspace)
         .output()
         .context("cannot run cargo metadata")?;
     ensure!(
@@ -64,10 +66,11 @@ pub fn of_agent() -> Result<String> {
         String::from_utf8_lossy(&output.stderr)
     );
     let metadata: Metadata = serde_json::from_slice(&output.stdout)?;
-    Ok(serde_json::to_string_pretty(&bill(&metadata, "picket")?)? + "\n")
+    let bill = bill(&metadata, "picket", &[standard_library()?, c_library()?])?;
+    Ok(serde_json::to_string_pretty(&bill)? + "\n")
 }
 
-fn bill(metadata: &Metadata, root: &str) -> Result<Value> {
+fn bill(metadata: &Metadata, root: &str, others: &[Value]) -> Result<Value> {
     let packages: BTreeMap<&str, &Package> = metadata
         .packages
         .iter()
@@ -87,7 +90,8 @@ fn bill(metadata: &Metadata, root: &str) -> Result<Value> {
         })
         .collect();
     components.sort_by_key(|(name, version, _)| (*name, *version));
-    let components: Vec<Value> = components.into_iter().map(|(_, _, it)| it).collect();
+    let crates = components.into_iter().map(|(_, _, it)| it);
+    let components: Vec<Value> = crates.chain(others.iter().cloned()).collect();
     Ok(json!({
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
@@ -120,6 +124,56 @@ fn linked<'m>(resolve: &'m Resolve, root: &'m str) -> BTreeSet<&'m str> {
         }
     }
     found
+}
+
+/// Rust's standard library comes with the compiler.
+fn standard_library() -> Result<Value> {
+    let version = printed(Command::new("rustc").arg("--version"))?;
+    let version = version.split_whitespace().nth(1).unwrap_or("unknown");
+    Ok(json!({
+        "type": "library",
+        "name": "rust-std",
+        "version": version,
+        "purl": format!("pkg:generic/rust-std@{version}"),
+        "licenses": [{ "expression": "MIT OR Apache-2.0" }],
+    }))
+}
+
+/// glibc is linked statically, so that its version here is the one in the image.
+fn c_library() -> Result<Value> {
+    let package = ["--show", "--showformat=${Version}", "libc6-dev"];
+    let (version, purl) = match printed(Command::new("dpkg-query").args(package)) {
+        Ok(version) => {
+            let purl = format!("pkg:deb/debian/libc6-dev@{version}?arch=amd64");
+            (version, purl.replace('+', "%2B"))
+        }
+        Err(_) => {
+            let version = printed(Command::new("getconf").arg("GNU_LIBC_VERSION"))?;
+            let version = version.trim_start_matches("glibc ").to_owned();
+            let purl = format!("pkg:generic/glibc@{version}");
+            (version, purl)
+        }
+    };
+    Ok(json!({
+        "type": "library",
+        "name": "glibc",
+        "version": version,
+        "purl": purl,
+        "licenses": [{ "expression": "LGPL-2.1-or-later" }],
+    }))
+}
+
+/// What a command prints, without the end of its line.
+fn printed(command: &mut Command) -> Result<String> {
+    let output = command.output();
+    let output =
+        output.with_context(|| format!("cannot run {}", command.get_program().display()))?;
+    ensure!(
+        output.status.success(),
+        "{command:?} failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
 fn component(package: &Package) -> Value {
@@ -157,7 +211,7 @@ mod tests {
 
     #[test]
     fn the_agents_crates_are_listed_and_those_of_its_build_are_not() -> Result<()> {
-        let bill: Value = serde_json::from_str(&of_agent()?)?;
+        let bill: Value = serde_json::from_str(&of_agent(&ebpf_build::workspace_root())?)?;
         let components = bill["components"].as_array().cloned().unwrap_or_default();
         let names: Vec<&str> = components
             .iter()
@@ -165,7 +219,7 @@ mod tests {
             .collect();
         assert!(names.contains(&"aya") && names.contains(&"picket-ebpf"));
         assert!(!names.contains(&"ebpf-build") && !names.contains(&"proptest"));
-        assert!(names.is_sorted());
+        assert!(names.ends_with(&["rust-std", "glibc"]));
         let aya = components
             .iter()
             .find(|component| component["name"] == "aya");
