@@ -3,12 +3,15 @@
 //! Everything it starts carries the label [`docker::RUN_LABEL`] of its run and is gone when its value is dropped.
 
 pub mod agent;
+pub mod agent_pod;
 pub mod cgroup;
 #[cfg(feature = "pods")]
 pub mod containerd;
 pub mod corpus;
 #[cfg(feature = "pods")]
 pub mod cri;
+pub mod ctr;
+pub mod daemon_set;
 pub mod dashboards;
 pub mod docker;
 pub mod flood;

@@ -49,7 +49,8 @@ fn schemas() -> Result<()> {
                         "--quiet",
                         "--disable-pip-version-check",
                     ])
-                    .args(["kubernetes-validate==1.37.0", "jsonschema", "PyYAML"]),
+                    .args(["kubernetes-validate==1.37.0", "jsonschema", "PyYAML"])
+                    .arg("cyclonedx-python-lib[json-validation]==11.12.0"),
             )
         })
         .context("the manifests of deploy/ cannot be checked");

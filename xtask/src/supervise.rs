@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use picket_tests::ctr;
 use picket_tests::docker::{RUN_VARIABLE, engine_answers, run_name, sweep};
 use picket_tests::wait;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -116,6 +117,7 @@ impl Drop for Sweeper {
         if !engine_answers() {
             return;
         }
+        ctr::sweep(run_name());
         if let Err(error) = sweep(run_name()) {
             eprintln!("cannot remove what this run started: {error:#}");
         }
