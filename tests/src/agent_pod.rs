@@ -10,9 +10,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::ctr::Ctr;
+use crate::ctr::{self, Ctr};
 use crate::daemon_set::{Places, PodSpec};
-use crate::docker::{Container, Network, Run, unique};
+use crate::docker::{Container, Network, Run, run_name, unique};
 use crate::metrics::Metrics;
 use crate::tools::workspace;
 use crate::{http, image, wait};
@@ -164,7 +164,7 @@ impl Drop for Node {
         if self.pins.exists() && fs::remove_dir_all(&self.pins).is_err() {
             eprintln!("cannot remove {}", self.pins.display());
         }
-        let _ = self.ctr.call(&["images", "delete", "--sync", &self.image]);
+        ctr::sweep(run_name());
     }
 }
 

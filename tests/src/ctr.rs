@@ -4,11 +4,12 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::docker::run_name;
-use crate::tools;
+use crate::{tools, wait};
 
 /// Where Docker's containerd listens: beside an engine that `cargo xtask` started, beside Debian's, or as a service.
 const SOCKETS: [&str; 3] = [
@@ -19,6 +20,8 @@ const SOCKETS: [&str; 3] = [
 
 /// Where containerd keeps bundles, below its state folder.
 const TASKS: &str = "io.containerd.runtime.v2.task";
+
+const REMOVAL_LIMIT: Duration = Duration::from_secs(10);
 
 /// A connection to containerd, in a namespace of this run's own.
 #[derive(Clone, Debug)]
@@ -123,5 +126,9 @@ pub fn sweep(run: &str) {
     for name in listed("images").lines() {
         let _ = ctr.call(&["images", "delete", "--sync", name]);
     }
-    let _ = ctr.call(&["namespaces", "delete", &ctr.namespace]);
+    // What images left is cleared away a moment later, and a namespace goes only without it.
+    let _ = wait::until("an empty namespace", REMOVAL_LIMIT, || {
+        ctr.call(&["namespaces", "delete", &ctr.namespace])
+            .map(|_| Some(()))
+    });
 }

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         ),
         trial("every_overlay_is_valid", None, manifests),
         trial("a_mistyped_field_is_found", None, mistyped),
+        policy_trial(),
         trial(
             "the_pod_asks_for_no_more_than_it_needs",
             None,
@@ -166,6 +167,47 @@ fn manifests() -> Result<()> {
         ensure!(valid, "{kustomization}: {told}");
     }
     Ok(())
+}
+
+/// checkov is large, so that it is not set up.
+fn policy_trial() -> Trial {
+    Trial::ignorable_test("the_policy_checker_finds_nothing_unexplained", || {
+        let missing = checkov().is_none().then(|| {
+            format!("needs checkov: python3 -m venv {CHECKOV}, {CHECKOV}/bin/pip install checkov")
+        });
+        if let Some(reason) = missing.or_else(kustomize_obstacle) {
+            return Ok(Completion::ignored_with(reason));
+        }
+        match policy() {
+            Ok(()) => Ok(Completion::Completed),
+            Err(error) => Err(format!("{error:#}").into()),
+        }
+    })
+}
+
+/// A Python environment with checkov, below the workspace.
+const CHECKOV: &str = "target/tools/checkov";
+
+fn checkov() -> Option<PathBuf> {
+    let own = workspace().join(CHECKOV).join("bin/checkov");
+    Some(own)
+        .filter(|it| it.is_file())
+        .or_else(|| find("checkov"))
+}
+
+fn policy() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let digest = format!("image: picket@sha256:{}", "0".repeat(64));
+    for kustomization in kustomizations()? {
+        // As docs/INSTALL.md has it, and as no repository can know it before.
+        let manifests = built(&kustomization)?.replace("image: picket:0.1.0", &digest);
+        let file = format!("{}.yaml", kustomization.replace('/', "-"));
+        std::fs::write(folder.path().join(file), manifests)?;
+    }
+    let folder = folder.path().to_string_lossy();
+    let options = ["--framework", "kubernetes", "--skip-download", "--quiet"];
+    let arguments = [["--directory", &folder].as_slice(), &options].concat();
+    succeed(&checkov().context("checkov is gone")?, &arguments, "").map(drop)
 }
 
 fn mistyped() -> Result<()> {

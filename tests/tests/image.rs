@@ -21,6 +21,7 @@ use picket_tests::suite::{Fixture, REQUIRED_VARIABLE, Suite};
 use picket_tests::{http, image, tools, wait};
 use serde_json::Value;
 
+const START_LIMIT: Duration = Duration::from_secs(120);
 const LEARNING_LIMIT: Duration = Duration::from_secs(180);
 
 /// A new container's counters stay at 0 for up to half a minute, so that no series is born above it.
@@ -101,7 +102,7 @@ impl Cluster {
         let container = Container::start_with(&run, &["--device", &device])?;
         let address = SocketAddr::new(container.address()?, PORT);
         let server = Server { container, address };
-        wait::until("the model server's start", Duration::from_secs(60), || {
+        wait::until("the model server's start", START_LIMIT, || {
             http::get(server.address, "/healthz").map(Some)
         })
         .with_context(|| server.container.logs().unwrap_or_default())?;

@@ -3,13 +3,15 @@
 use std::process::{ExitCode, Stdio};
 
 use anyhow::{Result, ensure};
-use picket_tests::image;
+use picket_tests::agent::AGENT_VARIABLE;
+use picket_tests::image::{BUSYBOX, CORPUS};
 use picket_tests::servers::Make;
 use picket_tests::suite::REQUIRED_VARIABLE;
 
 use crate::aarch64::{self, Outcome};
-use crate::cargo::{FEATURES, build_agent, cargo, complete, is_root};
+use crate::cargo::{FEATURES, cargo, complete, is_root};
 use crate::fuzz;
+use crate::image;
 use crate::monitoring;
 use crate::setup;
 use crate::supervise::{self, Interrupt};
@@ -24,7 +26,7 @@ pub fn test() -> Result<ExitCode> {
         .inspect_err(|error| eprintln!("setup: {error:#}"))
         .ok();
     if engine.is_some() {
-        setup::images(&[image::BUSYBOX, image::CORPUS])?;
+        setup::images(&[BUSYBOX, CORPUS])?;
         let servers: Vec<&str> = Make::tested().into_iter().map(Make::image).collect();
         setup::images(&servers)?;
     }
@@ -41,7 +43,8 @@ pub fn test() -> Result<ExitCode> {
             .env("AYA_BUILD_SKIP", "1"),
     )?;
     interrupt.check()?;
-    build_agent()?;
+    // The tests run what users run: the agent of the image.
+    let agent = image::image()?;
     interrupt.check()?;
 
     let mut tally = Tally::default();
@@ -51,13 +54,16 @@ pub fn test() -> Result<ExitCode> {
     }
     let units = ["test", "--workspace", "--exclude", "picket-tests"];
     let units = [units.as_slice(), &["--features", FEATURES]].concat();
-    let end_to_end = vec!["test", "--package", "picket-tests"];
-    for tests in [units, end_to_end] {
-        let mut command = cargo(&tests);
+    let end_to_end = ["test", "--package", "picket-tests"];
+    for tests in [units.as_slice(), &end_to_end] {
+        let mut command = cargo(tests);
         command
             .arg("--no-fail-fast")
             .env("AYA_BUILD_SKIP", "1")
             .stdout(Stdio::piped());
+        if tests == end_to_end {
+            command.env(AGENT_VARIABLE, &agent);
+        }
         if engine.is_some() && is_root() {
             command.env(REQUIRED_VARIABLE, "1");
         }
