@@ -1,4 +1,8 @@
 //! What `deploy/` holds, judged by the programs that will read it.
+#![allow(
+    clippy::indexing_slicing,
+    reason = "indexing JSON yields null, not a panic"
+)]
 
 use std::env;
 use std::path::PathBuf;
@@ -9,7 +13,7 @@ use libtest_mimic::{Arguments, Completion, Trial};
 use picket_tests::dashboards::queries;
 use picket_tests::suite::REQUIRED_VARIABLE;
 use picket_tests::tools::{feed, find, kubernetes_python, succeed, workspace};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Versions of Kubernetes that the manifests are checked against: the oldest with `appArmorProfile`, and later ones.
 const VERSIONS: [&str; 4] = ["1.30", "1.32", "1.34", "1.36"];
@@ -196,18 +200,33 @@ fn checkov() -> Option<PathBuf> {
 }
 
 fn policy() -> Result<()> {
-    let folder = tempfile::tempdir()?;
+    // It skips folders whose names begin with a dot.
+    let folder = tempfile::Builder::new().prefix("manifests-").tempdir()?;
     let digest = format!("image: picket@sha256:{}", "0".repeat(64));
-    for kustomization in kustomizations()? {
+    let kustomizations = kustomizations()?;
+    for kustomization in &kustomizations {
         // As docs/INSTALL.md has it, and as no repository can know it before.
-        let manifests = built(&kustomization)?.replace("image: picket:0.1.0", &digest);
+        let manifests = built(kustomization)?.replace("image: picket:0.1.0", &digest);
         let file = format!("{}.yaml", kustomization.replace('/', "-"));
         std::fs::write(folder.path().join(file), manifests)?;
     }
     let folder = folder.path().to_string_lossy();
-    let options = ["--framework", "kubernetes", "--skip-download", "--quiet"];
-    let arguments = [["--directory", &folder].as_slice(), &options].concat();
-    succeed(&checkov().context("checkov is gone")?, &arguments, "").map(drop)
+    let head = ["--directory", &folder, "--framework", "kubernetes"];
+    let options = ["--skip-download", "--quiet", "--output", "json"];
+    let arguments = [head.as_slice(), &options].concat();
+    let output = feed(&checkov().context("checkov is gone")?, &arguments, "")?;
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+    let count = |field| report["summary"][field].as_u64().unwrap_or_default();
+    ensure!(
+        count("failed") == 0,
+        "{:#}",
+        report["results"]["failed_checks"]
+    );
+    ensure!(count("skipped") > 0, "no DaemonSet: {report:#}");
+    let resources = count("resource_count");
+    ensure!(resources >= kustomizations.len() as u64, "{report:#}");
+    Ok(())
 }
 
 fn mistyped() -> Result<()> {
