@@ -128,7 +128,7 @@ pub fn sweep(run: &str) {
     }
     // What images left is cleared away a moment later, and a namespace goes only without it.
     let _ = wait::until("an empty namespace", REMOVAL_LIMIT, || {
-        ctr.call(&["namespaces", "delete", &ctr.namespace])
+        ctr.call(&["namespaces", "remove", &ctr.namespace])
             .map(|_| Some(()))
     });
 }
