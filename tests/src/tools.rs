@@ -11,8 +11,8 @@ use anyhow::{Context, Result, bail, ensure};
 /// would start services.
 pub const UNPACKED: &str = "target/tools/debian";
 
-/// The Python environment with the schemas of Kubernetes, below the workspace.
-pub const KUBERNETES: &str = "target/tools/kubernetes";
+/// The Python environment with the schemas of Kubernetes and CycloneDX, below the workspace.
+pub const KUBERNETES: &str = "target/tools/schemas";
 
 /// What makes pods, and the Debian packages that have it.
 pub const POD_PROGRAMS: [(&str, &str); 5] = [

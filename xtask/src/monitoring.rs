@@ -35,7 +35,7 @@ pub fn provide() -> Result<()> {
 fn schemas() -> Result<()> {
     let place = ebpf_build::workspace_root().join(KUBERNETES);
     eprintln!(
-        "setup: installing the Python package kubernetes-validate into {}: the schemas of Kubernetes",
+        "setup: installing the Python packages kubernetes-validate and cyclonedx-python-lib into {}: the schemas of Kubernetes and CycloneDX",
         place.display()
     );
     let made = complete(Command::new("python3").args(["-m", "venv"]).arg(&place))
