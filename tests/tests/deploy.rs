@@ -30,6 +30,11 @@ fn main() -> ExitCode {
             dashboards,
         ),
         trial(
+            "the_configurations_of_prometheus_are_understood",
+            Some("promtool"),
+            prometheus,
+        ),
+        trial(
             "the_example_of_alertmanager_is_understood",
             Some("amtool"),
             alertmanager,
@@ -96,6 +101,22 @@ fn rules() -> Result<()> {
     succeed(&promtool, &["test", "rules", tests], "").map(drop)
 }
 
+fn prometheus() -> Result<()> {
+    let check = |configuration: &str| {
+        let arguments = ["check", "config", "--syntax-only", configuration];
+        succeed(&program("promtool")?, &arguments, "")
+    };
+    check("deploy/prometheus/prometheus.yaml")?;
+    // Debian builds Prometheus without the discovery of Kubernetes: the rest must be understood.
+    let path = workspace().join("deploy/prometheus/prometheus-kubernetes.yaml");
+    let job = std::fs::read_to_string(path)?;
+    let discovery = "kubernetes_sd_configs:\n  - role: pod\n    namespaces: {names: [picket]}\n";
+    ensure!(job.contains(discovery), "{job}");
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(&file, job.replace(discovery, "static_configs: []\n"))?;
+    check(&file.path().to_string_lossy()).map(drop)
+}
+
 /// As rules, which is how promtool takes queries without a server.
 fn dashboards() -> Result<()> {
     let rules: Vec<_> = queries()?
@@ -128,6 +149,10 @@ fn alertmanager() -> Result<()> {
             "tickets",
         ),
         (["alertname=PicketAgentDown", "severity=critical"], "pager"),
+        (
+            ["alertname=PicketExportFailing", "severity=warning"],
+            "tickets",
+        ),
         (["alertname=PicketWorkloadDrift", "severity=info"], "nobody"),
     ] {
         let file = format!("--config.file={config}");
