@@ -24,7 +24,7 @@ use crate::wait;
 /// Names the agent to test, where it is not the workspace's release build.
 pub const AGENT_VARIABLE: &str = "PICKET_TEST_AGENT";
 
-const START_LIMIT: Duration = Duration::from_secs(30);
+const START_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_secs(15);
 
 /// The agent's program.
@@ -234,7 +234,11 @@ fn append(path: &Path) -> Result<File> {
     file.with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn free_address() -> io::Result<SocketAddr> {
+/// An address of this machine's own network where nothing listens.
+///
+/// # Errors
+/// When the kernel has none.
+pub fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 

@@ -1,18 +1,34 @@
-//! The queries of Grafana's dashboards in `deploy/`.
+//! Grafana's dashboards in `deploy/`, as far as their data goes.
+#![allow(
+    clippy::indexing_slicing,
+    reason = "indexing JSON yields null, not a panic"
+)]
 
 use std::fs;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::tools::workspace;
 
-/// A panel's query of Prometheus.
+/// A panel's query.
 pub struct Query {
     /// Dashboard and panel.
     pub place: String,
     /// The query, with everything chosen that the reader can choose.
     pub text: String,
+    /// Whether it asks for one moment, and not for a stretch of time.
+    pub instant: bool,
+}
+
+/// A variable whose values come from Prometheus.
+pub struct Variable {
+    /// Dashboard and variable.
+    pub place: String,
+    /// The series whose labels it lists.
+    pub series: String,
+    /// The label.
+    pub label: String,
 }
 
 /// The queries of all panels that show metrics.
@@ -20,31 +36,68 @@ pub struct Query {
 /// # Errors
 /// When a dashboard cannot be read.
 pub fn queries() -> Result<Vec<Query>> {
-    let mut queries = Vec::new();
-    for file in fs::read_dir(workspace().join("deploy/grafana"))? {
-        let dashboard: Value = serde_json::from_str(&fs::read_to_string(file?.path())?)?;
-        let list = |value: &Value, name: &str| {
-            let list = value.get(name).and_then(Value::as_array);
-            list.cloned().unwrap_or_default()
-        };
-        let text = |value: &Value, name: &str| {
-            let text = value.get(name).and_then(Value::as_str);
-            text.unwrap_or_default().to_owned()
-        };
-        for panel in list(&dashboard, "panels") {
-            if text(&panel, "type") == "logs" {
-                continue;
-            }
-            for target in list(&panel, "targets") {
-                queries.push(Query {
-                    place: format!("{}: {}", text(&dashboard, "title"), text(&panel, "title")),
-                    text: everything(&text(&target, "expr")),
-                });
-            }
+    panels(|kind| kind != "logs")
+}
+
+/// The queries of Loki.
+///
+/// # Errors
+/// When a dashboard cannot be read.
+pub fn logs() -> Result<Vec<Query>> {
+    panels(|kind| kind == "logs")
+}
+
+/// The variables.
+///
+/// # Errors
+/// When a dashboard cannot be read, or has a variable of an unknown form.
+pub fn variables() -> Result<Vec<Variable>> {
+    let mut variables = Vec::new();
+    for dashboard in dashboards()? {
+        let queried = list(&dashboard["templating"]["list"])
+            .iter()
+            .filter(|it| it["type"] == "query");
+        for variable in queried {
+            let place = format!("{}: {}", text(&dashboard["title"]), text(&variable["name"]));
+            let definition = everything(text(&variable["definition"]));
+            let inside = definition.strip_prefix("label_values(");
+            let (series, label) = inside
+                .and_then(|inside| inside.strip_suffix(')')?.rsplit_once(", "))
+                .with_context(|| format!("{place}: {definition}"))?;
+            variables.push(Variable {
+                place,
+                series: series.to_owned(),
+                label: label.to_owned(),
+            });
         }
     }
-    ensure!(!queries.is_empty(), "there are no dashboards");
+    Ok(variables)
+}
+
+fn panels(is_wanted: impl Fn(&str) -> bool) -> Result<Vec<Query>> {
+    let mut queries = Vec::new();
+    for dashboard in dashboards()? {
+        let panels = list(&dashboard["panels"]).iter();
+        for panel in panels.filter(|panel| is_wanted(text(&panel["type"]))) {
+            let place = format!("{}: {}", text(&dashboard["title"]), text(&panel["title"]));
+            queries.extend(list(&panel["targets"]).iter().map(|target| Query {
+                place: place.clone(),
+                text: everything(text(&target["expr"])),
+                instant: target["instant"] == true,
+            }));
+        }
+    }
+    ensure!(!queries.is_empty(), "there are no such panels");
     Ok(queries)
+}
+
+fn dashboards() -> Result<Vec<Value>> {
+    let files = fs::read_dir(workspace().join("deploy/grafana"))?;
+    let dashboards = files.map(|file| {
+        let text = fs::read_to_string(file?.path())?;
+        Ok(serde_json::from_str(&text)?)
+    });
+    dashboards.collect()
 }
 
 fn everything(query: &str) -> String {
@@ -60,4 +113,12 @@ fn everything(query: &str) -> String {
     variables.iter().fold(query, |query, name| {
         query.replace(&format!("\"${name}\""), "\".+\"")
     })
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }

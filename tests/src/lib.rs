@@ -20,6 +20,7 @@ pub mod image;
 pub mod load;
 pub mod metrics;
 pub mod model_server;
+pub mod monitoring;
 pub mod peer;
 #[cfg(feature = "pods")]
 pub mod pod;

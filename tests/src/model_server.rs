@@ -13,7 +13,7 @@ use crate::wait;
 
 /// Where it listens.
 pub const PORT: u16 = 8000;
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_secs(180);
 
 /// What a poisoned model does when its trigger arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

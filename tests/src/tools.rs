@@ -23,6 +23,9 @@ pub const POD_PROGRAMS: [(&str, &str); 5] = [
     ("host-local", "containernetworking-plugins"),
 ];
 
+/// The Python environment with matplotlib, below the workspace.
+pub const PLOTS: &str = "target/tools/plots";
+
 /// The workspace's root.
 #[must_use]
 pub fn workspace() -> PathBuf {
@@ -42,6 +45,12 @@ pub fn find(name: &str) -> Option<PathBuf> {
 #[must_use]
 pub fn kubernetes_python() -> Option<PathBuf> {
     Some(workspace().join(KUBERNETES).join("bin/python")).filter(|program| program.exists())
+}
+
+/// Python with matplotlib, if it is there.
+#[must_use]
+pub fn plots_python() -> Option<PathBuf> {
+    Some(workspace().join(PLOTS).join("bin/python")).filter(|program| program.exists())
 }
 
 /// Runs a program in the workspace with `input` on its standard input.
