@@ -9,6 +9,9 @@ use anyhow::{Context, Result};
 
 use crate::wait;
 
+/// Letters of a container's id.
+const ID_LENGTH: usize = 64;
+
 /// A cgroup with a container's name, and the process in it.
 pub struct Cgroup {
     /// Its directory.
@@ -24,6 +27,24 @@ impl Cgroup {
     /// # Errors
     /// When there is no cgroup v2, or the kernel refuses.
     pub fn create(digit: char) -> Result<Self> {
+        let seed = seed();
+        Self::named(format!(
+            "{seed}{}",
+            digit.to_string().repeat(ID_LENGTH - seed.len())
+        ))
+    }
+
+    /// Makes one of many, which have different numbers.
+    ///
+    /// # Errors
+    /// When there is no cgroup v2, or the kernel refuses.
+    pub fn numbered(number: u32) -> Result<Self> {
+        // Where nobody knows a better name, the first twelve letters are it.
+        let known = format!("{}{number:04x}", seed());
+        Self::named(format!("{known:0<ID_LENGTH$}"))
+    }
+
+    fn named(id: String) -> Result<Self> {
         let mounts = fs::read_to_string("/proc/mounts")?;
         let root = mounts
             .lines()
@@ -31,8 +52,6 @@ impl Cgroup {
             .find(|fields| fields.get(2) == Some(&"cgroup2"))
             .and_then(|fields| fields.get(1).map(PathBuf::from))
             .context("no cgroup v2")?;
-        let seed = format!("{:08x}", std::process::id());
-        let id = format!("{seed}{}", digit.to_string().repeat(64 - seed.len()));
         let path = root.join(&id);
         fs::create_dir(&path)?;
         Ok(Self {
@@ -65,6 +84,11 @@ impl Cgroup {
         self.inhabitant = Some(child);
         Ok(())
     }
+}
+
+/// The beginning of the ids that this process gives.
+fn seed() -> String {
+    format!("{:08x}", std::process::id())
 }
 
 impl Drop for Cgroup {

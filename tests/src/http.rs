@@ -82,7 +82,28 @@ impl Connection {
     /// # Errors
     /// When the connection breaks or the answer is not HTTP.
     pub fn send(&mut self, method: &str, path: &str, body: Option<&str>) -> Result<Answer> {
-        let head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.host);
+        self.exchange(method, path, "", body)
+    }
+
+    /// Gets a page in a form.
+    ///
+    /// # Errors
+    /// When the connection breaks or the answer is not HTTP.
+    pub fn get_as(&mut self, path: &str, form: &str) -> Result<Answer> {
+        self.exchange("GET", path, &format!("accept: {form}\r\n"), None)
+    }
+
+    fn exchange(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: Option<&str>,
+    ) -> Result<Answer> {
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\n{headers}",
+            self.host
+        );
         let head = match body {
             None => format!("{head}\r\n"),
             Some(body) => format!(
