@@ -3,6 +3,7 @@
 //! Classic JSON of schema 39 (Grafana 10.4), which later servers migrate. A test holds the files to these descriptions and
 //! to the rules of Grafana's dashboard linter.
 
+mod draw;
 mod health;
 #[cfg(test)]
 mod lint;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+pub use draw::{draw, story};
 use panel::{DATASOURCE, Panel};
 
 /// Filters of every query: the agents that the dashboard's reader has chosen.

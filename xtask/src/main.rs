@@ -48,7 +48,14 @@ enum Task {
     #[command(hide = true)]
     DemoStory,
     /// Write Grafana's dashboards (deploy/grafana).
-    Dashboards,
+    Dashboards {
+        /// Draw them instead (docs/images), with what a real Prometheus knows of the real agent.
+        #[arg(long)]
+        draw: bool,
+    },
+    /// What is drawn; `dashboards --draw` runs it and cleans up after it.
+    #[command(hide = true)]
+    DashboardsStory,
     /// Make a container image of the agent (target/image): static, from scratch, with a bill of materials.
     Image {
         /// Load it into the Docker engine too.
@@ -101,7 +108,9 @@ fn perform(task: Task) -> Result<ExitCode> {
             cargo::build_agent()?;
             return Err(cargo::exec_agent(&arguments));
         }
-        Task::Dashboards => dashboards::write()?,
+        Task::Dashboards { draw: false } => dashboards::write()?,
+        Task::Dashboards { draw: true } => return dashboards::draw(),
+        Task::DashboardsStory => dashboards::story()?,
         Task::Image { load, verify } => {
             setup::probe()?;
             image::image()?;

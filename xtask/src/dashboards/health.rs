@@ -193,10 +193,10 @@ fn agents() -> Row {
             ),
             lines(
                 "Time since the last self-test passed",
-                "Every five minutes an agent must see through its probe what it does itself.",
+                "Every five minutes an agent must see through its probe what it does itself. Nothing before the first.",
                 "s",
                 vec![(
-                    format!("time() - picket_selftest_success_timestamp_seconds{{{AGENTS}}}"),
+                    format!("time() - (picket_selftest_success_timestamp_seconds{{{AGENTS}}} > 0)"),
                     "{{instance}}",
                 )],
             ),

@@ -81,7 +81,8 @@ fn findings() -> Row {
                 "Last anomaly of each container and class",
                 "The last reported anomaly in words. `picket explain` with its event tells the rest.",
                 format!("picket_last_anomaly_info{{{AGENTS},namespace=~\"$namespace\"}}"),
-            ),
+            )
+            .wide(),
             ])
             .collect(),
     }
@@ -129,7 +130,8 @@ fn where_from() -> Row {
                 format!(
                     "group by (namespace, workload_kind, workload, pod, container, image, runtime) (picket_container_info{{{AGENTS},namespace=~\"$namespace\"}})"
                 ),
-            ),
+            )
+            .wide(),
         ],
     }
 }
