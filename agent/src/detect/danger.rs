@@ -225,13 +225,17 @@ pub const PAGES_FROM: f64 = begins_at(Severity::High);
 const NOTE: f64 = 4.9;
 
 /// Highest score of a category, where it has one. The container's own command is chosen by who deploys it, a worker
-/// can do no more than the program that started it, and a library's question only gets its answer. When the process came through the container runtime, an operator's
+/// can do no more than the program that started it, a library's question only gets its answer, and a further model serves
+/// when somebody has it loaded. When the process came through the container runtime, an operator's
 /// `exec` cannot be told from an intruder's, so it is reported but does not page; writes to models and credentials
 /// weigh more.
 #[must_use]
 pub fn ceiling(category: Category, origin: Origin) -> f64 {
     match (origin, category) {
-        (Origin::Server, Category::Entrypoint | Category::Worker | Category::Question) => NOTE,
+        (
+            Origin::Server,
+            Category::Entrypoint | Category::Worker | Category::Question | Category::FurtherModel,
+        ) => NOTE,
         (Origin::Server, _) => f64::INFINITY,
         (Origin::Runtime, Category::ModelWrite | Category::SecretWrite) => 7.9,
         (Origin::Runtime, _) => NOTE,
@@ -341,7 +345,12 @@ mod tests {
             assert_eq!(low, Some(Severity::Low));
             assert!(ceiling(category, Origin::Server).is_infinite());
         }
-        for category in [Category::Entrypoint, Category::Worker, Category::Question] {
+        for category in [
+            Category::Entrypoint,
+            Category::Worker,
+            Category::Question,
+            Category::FurtherModel,
+        ] {
             let low = severity(ceiling(category, Origin::Server));
             assert_eq!(low, Some(Severity::Low));
         }
