@@ -17,6 +17,7 @@ use super::claim::{At, Claim};
 use super::finding::Method;
 use super::wording::{self, quoted};
 use crate::baseline::hash::hash64;
+use crate::baseline::knowledge::Knowledge;
 use crate::baseline::model::{Baseline, PhaseBaseline};
 use crate::baseline::orders::{Pair, Step};
 use crate::baseline::quantity::{counted, duration};
@@ -184,7 +185,10 @@ impl Watch {
                 here.orders.note(&pair, replica);
                 continue;
             }
-            if known {
+            // A program that is started again and again comes some time after a request of any kind, too.
+            let is_habit = pair.before == Step::OddRequest
+                && baseline.knows(&noticed.sighting) == Knowledge::Here;
+            if known || is_habit {
                 continue;
             }
             let identity = identity(&pair);

@@ -56,7 +56,7 @@ pub fn assumed(family: Family) -> &'static [(Option<Category>, f64)] {
         Family::Listener => &[(Some(C::Listener), 0.001), (Some(C::Loopback), 0.004)],
         Family::FileWrite => &[
             (Some(C::EscapePath), 0.0002),
-            (Some(C::FurtherModel), 0.01),
+            (Some(C::FurtherModel), 0.001),
             (Some(C::ModelWrite), 0.0005),
             (Some(C::CodeWrite), 0.001),
             (Some(C::SecretWrite), 0.0002),
@@ -72,7 +72,7 @@ pub fn assumed(family: Family) -> &'static [(Option<Category>, f64)] {
         ],
         Family::Privileged => &[(Some(C::Privileged), 0.001)],
         Family::FileChange => &[
-            (Some(C::FurtherModel), 0.01),
+            (Some(C::FurtherModel), 0.001),
             (Some(C::OwnersRights), 0.0002),
             (Some(C::ModelWrite), 0.0005),
             (Some(C::CodeWrite), 0.001),
