@@ -20,7 +20,7 @@ use crate::baseline::exposure::Share;
 use crate::baseline::facts::Learned;
 use crate::baseline::hash::hash64;
 use crate::baseline::knowledge::Knowledge;
-use crate::baseline::learning::LearningSettings;
+use crate::baseline::learning::{LearningSettings, State};
 use crate::baseline::model::Baseline;
 use crate::observe::event::{CgroupId, Moment};
 use crate::observe::fact::{Family, Phase, Sighting};
@@ -119,10 +119,12 @@ impl Detector {
         let is_redeployed = !is_command
             && self.deployments.is_new(baseline, cgroup, now_s)
             && !baseline.is_quarantined(phase, fact);
-        // What takes a server over alerts in a young image and in a new deployment, too.
+        // What takes a server over alerts in a young image and in a new deployment, too, and where only its own family has not
+        // settled yet: there is always another file to read.
         let judged = if is_takeover(category, known) {
             baseline.judges(phase, fact.family)
                 || baseline.judges_by_predecessor(phase, fact.family)
+                || baseline.state() == State::Active
         } else {
             baseline.judges(phase, fact.family) && !is_redeployed
         };

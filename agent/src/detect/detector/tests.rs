@@ -46,6 +46,24 @@ fn other_socket(pid: u32) -> Sight {
 }
 
 #[test]
+fn a_credential_is_told_of_though_new_files_are_read_all_the_time() {
+    let mut bench = Bench::new();
+    for sight in Bench::routine() {
+        bench.see(sight);
+    }
+    for number in 0..40 {
+        let other = sight(Family::FileRead, &format!("/srv/{number}/x"));
+        assert_eq!(bench.see(other).finding, None);
+        bench.quiet(1);
+    }
+    assert_eq!(bench.baseline.state(), State::Active);
+    assert!(!bench.baseline.judges(Phase::Serve, Family::FileRead));
+    let secret = sight(Family::FileRead, "/home/a/.aws/credentials").mark(|m| m.secret_file = true);
+    let finding = bench.see(secret).finding.unwrap();
+    assert!(finding.severity >= Severity::High, "{finding:?}");
+}
+
+#[test]
 fn routine_and_ten_times_the_traffic_are_no_findings() {
     let mut bench = Bench::learned();
     for _ in 0..3 {
