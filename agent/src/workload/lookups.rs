@@ -19,13 +19,7 @@ pub enum Source {
 
 impl Source {
     /// All sources, in metric order.
-    pub const ALL: [Self; 5] = [
-        Self::Api,
-        Self::Bundle,
-        Self::Cri,
-        Self::Docker,
-        Self::Proc,
-    ];
+    pub const ALL: [Self; 5] = [Self::Api, Self::Bundle, Self::Cri, Self::Docker, Self::Proc];
 
     /// The metric label value.
     #[must_use]
