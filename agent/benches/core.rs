@@ -22,7 +22,7 @@ use picket::observe::event::{
     Access, Action, CgroupId, Event, Exec, FileId, Moment, Place, Protocol,
 };
 use picket::observe::window::{CallCount, Counters, PeerTraffic, Window};
-use picket::workload::container::{Container, Runtime};
+use picket::workload::container::{Container, Role, Runtime};
 
 const CONTAINERS: u64 = 250;
 const SECOND: u64 = 1_000_000_000;
@@ -178,6 +178,10 @@ fn begin(engine: &mut MemoryEngine, number: u64) {
         devices: Vec::new(),
         source: "docker".to_owned(),
         discovered_ms: BOOT_MS,
+        role: Role::Unknown,
+        serving_stack: String::new(),
+        resources: Vec::new(),
+        reported_digest: String::new(),
     };
     let key = Key {
         namespace: "docker".to_owned(),

@@ -2,6 +2,7 @@
 
 mod baselines;
 mod clock;
+mod described;
 mod health;
 mod inventory;
 mod members;
@@ -26,7 +27,7 @@ use anyhow::{Context, Result};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, interval_at};
 
 use self::baselines::Baselines;
@@ -49,6 +50,9 @@ use crate::probe::pin::{PinError, Pins};
 use crate::probe::{Probe, Settings as ProbeSettings};
 use crate::workload::container::Container;
 use crate::workload::hierarchy::Hierarchy;
+use crate::workload::pod_store::PodStore;
+#[cfg(feature = "kubernetes")]
+use crate::workload::pod_watch;
 use crate::workload::resolve::Resolver;
 use crate::workload::selection::Selection;
 
@@ -188,6 +192,8 @@ async fn watch(config: Config, config_sha256: String, begin: Begin) -> Result<()
     let log = findings_log(&config, &metrics)?;
     let reporter = Reporter::new(health.host(), log, Arc::clone(&metrics), Arc::clone(&api));
     let attention = attention(&probe)?;
+    let pods = resolver.pods().subscribe();
+    watch_pods(&config, resolver.pods());
     let (resolved_to, mut resolved) = mpsc::unbounded_channel();
     let (reading, mut read) = mpsc::channel(1);
     let (acted_to, acted) = mpsc::unbounded_channel();
@@ -231,6 +237,7 @@ async fn watch(config: Config, config_sha256: String, begin: Begin) -> Result<()
         orders,
         self_tests,
         acted,
+        pods,
     };
     let window = config.window.duration();
     let ended = turn(
@@ -272,6 +279,7 @@ struct Inbox {
     orders: mpsc::Receiver<Order>,
     self_tests: mpsc::Receiver<Asked>,
     acted: mpsc::UnboundedReceiver<Acted>,
+    pods: watch::Receiver<()>,
 }
 
 /// The loop. It ends with a signal.
@@ -297,6 +305,7 @@ async fn turn(
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             Some(container) = inbox.resolved.recv() => pipeline.identified(container),
+            Ok(()) = inbox.pods.changed() => pipeline.pods_changed(),
             Some(request) = inbox.asked.recv() => pipeline.record_for(request),
             Some(answer) = inbox.self_tests.recv() => pipeline.self_test(Some(answer)),
             Some(acted) = inbox.acted.recv() => pipeline.canary_acted(acted),
@@ -356,6 +365,24 @@ fn attention(probe: &Probe) -> Result<[AsyncFd<OwnedFd>; 2]> {
         unsafe { AsyncFd::register_with_interest(own, Interest::READABLE) }.context(UNWAITABLE)
     };
     Ok([watch(alerts)?, watch(events)?])
+}
+
+/// Begins to ask the API server for pods, where there is one. Nothing waits for it.
+#[cfg(feature = "kubernetes")]
+fn watch_pods(config: &Config, pods: &Arc<PodStore>) {
+    if config.kubernetes.api {
+        pod_watch::begin(&config.kubernetes.node, Arc::clone(pods));
+    }
+}
+
+/// This build cannot ask the API server.
+#[cfg(not(feature = "kubernetes"))]
+fn watch_pods(config: &Config, _: &Arc<PodStore>) {
+    if config.kubernetes.api && std::env::var_os("KUBERNETES_SERVICE_HOST").is_some() {
+        tracing::info!(
+            "This agent was built without the feature `kubernetes`: pods have no labels and no owners, and are named by their bundles."
+        );
+    }
 }
 
 fn findings_log(config: &Config, metrics: &Arc<Metrics>) -> Result<Option<FindingLog>> {

@@ -89,6 +89,18 @@ pub struct Config {
     /// Directories with OCI bundles, besides the well-known ones.
     #[serde(deserialize_with = "limits::absolute_list")]
     pub runtime_dirs: Vec<PathBuf>,
+    /// What is asked of Kubernetes.
+    pub kubernetes: Kubernetes,
+}
+
+/// What is asked of Kubernetes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Kubernetes {
+    /// Whether the API server is asked for the node's pods, where there is one.
+    pub api: bool,
+    /// The node's name; empty for that in the variable `NODE_NAME`.
+    pub node: String,
 }
 
 /// When learning may end; the maturity rule of each feature family comes on top.

@@ -373,15 +373,24 @@ impl<S: Store> Engine<S> {
             if !keys.contains(&*member.key) {
                 continue;
             }
-            inputs.push(Input::Resume(Box::new(Resume {
-                container: Arc::clone(&member.container),
-                key: Key::clone(&member.key),
-                observer: member.observer.clone(),
-                detection: self.detector.detection(*cgroup, &member.key),
-                incident: self.incidents.open_of(*cgroup).cloned(),
-            })));
+            let (container, key) = (Arc::clone(&member.container), Key::clone(&member.key));
+            inputs.extend(self.going_on(*cgroup, container, key));
         }
         inputs
+    }
+
+    /// The input with which a watched container goes on from where it is, as this one, and compared with the baseline of
+    /// this key; `None` for one not watched.
+    #[must_use]
+    pub fn going_on(&self, cgroup: CgroupId, container: Arc<Container>, key: Key) -> Option<Input> {
+        let member = self.members.get(&cgroup)?;
+        Some(Input::Resume(Box::new(Resume {
+            observer: member.observer.clone(),
+            detection: self.detector.detection(cgroup, &key),
+            incident: self.incidents.open_of(cgroup).cloned(),
+            container,
+            key,
+        })))
     }
 
     /// Findings reported so far.

@@ -191,8 +191,11 @@ impl Incidents {
             .find(|incident| incident.cgroup == cgroup && incident.status == Status::Open)
     }
 
-    /// Takes up an incident as another store left it.
+    /// Takes up an incident as another store left it, unless it is here already.
     pub fn resume(&mut self, incident: Incident) {
+        if self.incidents.iter().any(|held| held.id == incident.id) {
+            return;
+        }
         if self.incidents.len() >= CAPACITY {
             self.drop_one();
         }

@@ -16,7 +16,13 @@ pub mod image;
 pub mod kubernetes;
 pub mod lookups;
 pub mod own_cgroup;
+pub mod owner;
+pub mod pod;
+pub mod pod_store;
+#[cfg(feature = "kubernetes")]
+pub mod pod_watch;
 pub mod processes;
+pub mod recognition;
 pub mod resolve;
 pub mod resources;
 pub mod selection;

@@ -4,6 +4,7 @@
 
 pub mod agent;
 pub mod agent_pod;
+pub mod api_server;
 pub mod cgroup;
 #[cfg(feature = "pods")]
 pub mod containerd;

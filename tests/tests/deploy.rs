@@ -8,7 +8,7 @@ use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::{Arguments, Completion, Trial};
 use picket_tests::dashboards::queries;
 use picket_tests::suite::REQUIRED_VARIABLE;
@@ -47,6 +47,7 @@ fn main() -> ExitCode {
             None,
             security_context,
         ),
+        trial("the_agent_may_read_pods_or_nothing", None, rights),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
@@ -301,11 +302,49 @@ fn security_context() -> Result<()> {
             "privileged: false",
             "allowPrivilegeEscalation: false",
             "readOnlyRootFilesystem: true",
-            "automountServiceAccountToken: false",
         ] {
             ensure!(manifests.contains(line), "{overlay} lacks {line}");
         }
         ensure!(!manifests.contains(".sock"), "{overlay} mounts a socket");
     }
+    Ok(())
+}
+
+/// What the agent may ask the API server: to read pods, or nothing.
+fn rights() -> Result<()> {
+    let base = built("deploy/kubernetes/base")?;
+    let role: Vec<&str> = base
+        .split("---\n")
+        .filter(|manifest| manifest.contains("kind: ClusterRole\n"))
+        .collect();
+    let [role] = role.as_slice() else {
+        bail!("one ClusterRole is expected: {base}");
+    };
+    let (_, rules) = role.split_once("rules:\n").context(role.to_string())?;
+    let rules: Vec<&str> = rules.lines().collect();
+    let expected = [
+        "- apiGroups:",
+        "  - \"\"",
+        "  resources:",
+        "  - pods",
+        "  verbs:",
+        "  - get",
+        "  - list",
+        "  - watch",
+    ];
+    ensure!(rules == expected, "{role}");
+    for line in ["automountServiceAccountToken: true", "name: NODE_NAME"] {
+        ensure!(base.contains(line), "the base lacks {line}");
+    }
+    let without = built("deploy/kubernetes/overlays/no-api")?;
+    for line in [
+        "ClusterRole",
+        "automountServiceAccountToken: true",
+        "NODE_NAME",
+        "port: 6443",
+    ] {
+        ensure!(!without.contains(line), "overlays/no-api has {line}");
+    }
+    ensure!(without.contains("egress: []") && without.contains("api: false"));
     Ok(())
 }

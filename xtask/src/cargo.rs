@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Error, Result, anyhow, ensure};
 
 /// What the agent that is installed, shipped and tested has beyond a plain `cargo build`.
-pub const FEATURES: &str = "picket/cri";
+pub const FEATURES: &str = "picket/cri,picket/kubernetes";
 
 /// Cargo, in the workspace's root.
 pub fn cargo(arguments: &[&str]) -> Command {

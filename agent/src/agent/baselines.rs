@@ -108,11 +108,10 @@ impl Baselines {
     /// For a workload whose image has no baseline yet: one that begins with what the image before did. Of several the
     /// one seen last. `None` where the image has a baseline, or none came before it.
     pub fn successor(&self, key: &Key, now_s: i64) -> Option<Baseline> {
-        let mut new = Baseline::new(key.clone(), now_s);
-        let path = self.directory.join(file::file_name(&new));
-        if self.held.contains_key(key) || path.exists() {
+        if self.exists(key) {
             return None;
         }
+        let mut new = Baseline::new(key.clone(), now_s);
         let same = |other: &&Baseline| {
             let other = &other.key;
             (&other.namespace, &other.workload, &other.container)
@@ -122,6 +121,40 @@ impl Baselines {
         let last = before.max_by_key(|it| (it.last_seen_s(), it.id()))?;
         new.inherit(last, now_s);
         Some(new)
+    }
+
+    /// For a container that was compared with the baseline of `old` and is of `new`: that baseline as the new one's.
+    /// `None` where `new` has a baseline, or `old` has none in memory.
+    pub fn renamed(&self, old: &Key, new: &Key) -> Option<Baseline> {
+        if self.exists(new) {
+            return None;
+        }
+        let mut baseline = self.held.get(old)?.clone();
+        baseline.key = new.clone();
+        Some(baseline)
+    }
+
+    /// Drops a baseline that was only made under a provisional name: one not older than `since_s`, Unix seconds.
+    pub fn forget_provisional(&mut self, key: &Key, since_s: i64) {
+        let held = self.held.get(key);
+        if held.is_none_or(|baseline| baseline.created_s < since_s) {
+            return;
+        }
+        let path = self.path(key);
+        self.held.remove(key);
+        self.used.remove(key);
+        self.changed.remove(key);
+        // What stays there is a baseline that nobody uses.
+        let _ = std::fs::remove_file(path);
+    }
+
+    fn exists(&self, key: &Key) -> bool {
+        self.held.contains_key(key) || self.path(key).exists()
+    }
+
+    fn path(&self, key: &Key) -> PathBuf {
+        let baseline = Baseline::new(key.clone(), 0);
+        self.directory.join(file::file_name(&baseline))
     }
 
     /// Drops the baselines longest unused from memory; what is not saved yet stays.
@@ -315,6 +348,31 @@ mod tests {
         let new = baselines.successor(&image("4"), 40).unwrap();
         assert_eq!(new.predecessor.unwrap().image_digest, "2");
         assert!(baselines.successor(&image("3"), 40).is_none());
+    }
+
+    #[test]
+    fn what_was_learned_under_a_provisional_name_goes_along() {
+        let directory = tempfile::tempdir().unwrap();
+        let now = Instant::now();
+        let (mut baselines, _) = Baselines::load(directory.path(), now);
+        let (old, new) = (named("vllm-0"), named("vllm"));
+        assert!(baselines.renamed(&old, &new).is_none());
+        let learned = baselines.of(&old, 7);
+        learned.add_window(Phase::Start, "r", Share::default(), 9);
+        let learned = learned.clone();
+        let renamed = baselines.renamed(&old, &new).unwrap();
+        assert_eq!(renamed.exposure(), learned.exposure());
+        assert_eq!(renamed.key, new);
+        baselines.put(renamed);
+        // The workload's own counts more than a provisional one.
+        assert!(baselines.renamed(&old, &new).is_none());
+        assert_eq!(baselines.save(now), (0, None));
+        // Older than the container: not provisional.
+        baselines.forget_provisional(&old, 8);
+        assert!(baselines.exists(&old));
+        baselines.forget_provisional(&old, 7);
+        assert!(!baselines.exists(&old));
+        assert!(baselines.exists(&new));
     }
 
     #[test]

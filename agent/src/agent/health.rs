@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::BUILD;
 use super::clock;
@@ -165,7 +166,19 @@ impl Health {
             what: "learning".to_owned(),
             reason,
         });
-        let degraded = self.status.degraded.iter().cloned().chain(stuck);
+        let pods = pipeline.parts.resolver.pods().trouble(Instant::now());
+        self.metrics.degraded("kubernetes", pods.is_some());
+        let pods = pods.map(|reason| Degraded {
+            what: "kubernetes".to_owned(),
+            reason,
+        });
+        let degraded = self
+            .status
+            .degraded
+            .iter()
+            .cloned()
+            .chain(stuck)
+            .chain(pods);
         Status {
             degraded: degraded.collect(),
             updated_ms: clock::wall_ms(),

@@ -44,7 +44,7 @@ impl Pipeline {
     pub fn begin(&mut self) {
         self.drain_all();
         for (id, container) in std::mem::take(&mut self.announced) {
-            if self.knows(id) || self.not_watched.contains(&id) {
+            if self.knows(id) || self.not_watched.contains_key(&id) {
                 continue;
             }
             // The report of its birth was lost, or came and went with its end.
@@ -110,7 +110,7 @@ impl Pipeline {
     }
 
     /// Watches a living container that the kernel side has not marked by itself.
-    fn take_up(&mut self, mut existing: Existing) {
+    pub(super) fn take_up(&mut self, mut existing: Existing) {
         let Some(path) = existing.cgroups.first().map(|(_, path)| path.clone()) else {
             return;
         };
@@ -233,14 +233,19 @@ impl Pipeline {
         self.finish(cgroup, at);
     }
 
-    /// A container has ended: its last window is judged, its series age out, its row is free.
+    /// A container has ended.
     fn finish(&mut self, cgroup: CgroupId, at: Moment) {
+        if let Some(container) = self.stop_watching(cgroup, at) {
+            tracing::info!(container = %container.name, id = %container.id, "A watched container ended.");
+        }
+    }
+
+    /// Ends the watch over a container: its last window is judged, its series age out, its row is free.
+    pub(super) fn stop_watching(&mut self, cgroup: CgroupId, at: Moment) -> Option<Arc<Container>> {
         self.parts.probe.read_peers();
         self.close_window_of(cgroup, at, None);
         let view = self.container_view(cgroup, Some(at));
-        let Some(watched) = self.watched.remove(&cgroup) else {
-            return;
-        };
+        let watched = self.watched.remove(&cgroup)?;
         self.parts.probe.unwatch(watched.row, &watched.cgroups());
         self.nested.retain(|_, container| *container != cgroup);
         self.feed(Input::End { cgroup });
@@ -251,12 +256,15 @@ impl Pipeline {
             self.ended.push_front(view);
             self.ended.truncate(ENDED_LISTED);
         }
-        tracing::info!(container = %watched.container.name, id = %watched.container.id, "A watched container ended.");
+        Some(watched.container)
     }
 
     /// The identity of a container is known now: it is watched from its first event on, or let go.
     pub fn identified(&mut self, container: Container) {
         self.count_lookups();
+        // The API server may have told more since.
+        let anew = self.parts.resolver.described_anew(&container);
+        let container = anew.unwrap_or(container);
         let cgroup = container.cgroup;
         let selected =
             Some(cgroup) != self.own_cgroup && self.parts.selection.watches(&container).is_some();
@@ -271,7 +279,7 @@ impl Pipeline {
             return;
         };
         if !selected {
-            self.let_go(cgroup, waiting);
+            self.let_go(container, waiting);
             return;
         }
         let key = baseline_key(&container);
@@ -335,13 +343,14 @@ impl Pipeline {
     }
 
     /// Stops watching a container that was not selected.
-    fn let_go(&mut self, cgroup: CgroupId, waiting: Waiting) {
+    fn let_go(&mut self, container: Container, waiting: Waiting) {
+        let cgroup = container.cgroup;
         let cgroups: Vec<CgroupId> = std::iter::once(cgroup)
             .chain(waiting.nested.iter().copied())
             .collect();
         self.parts.probe.unwatch(waiting.row, &cgroups);
         if waiting.ended.is_none() {
-            self.not_watched.insert(cgroup);
+            self.not_watched.insert(cgroup, container);
         }
         for nested in waiting.nested {
             self.nested.remove(&nested);

@@ -1,7 +1,7 @@
 //! Where the steps meet: records of the probe become events of containers, events become sightings, sightings become
 //! findings. One task owns all of it, so nothing here is shared or locked.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -73,8 +73,8 @@ pub struct Pipeline {
     pub(super) waiting: BTreeMap<CgroupId, Waiting>,
     /// Container of each nested cgroup.
     pub(super) nested: BTreeMap<CgroupId, CgroupId>,
-    /// Seen, resolved and not selected: their events are nobody's loss.
-    pub(super) not_watched: BTreeSet<CgroupId>,
+    /// Seen, resolved and not selected: their events are nobody's loss. They may be selected when more is known of them.
+    pub(super) not_watched: BTreeMap<CgroupId, Container>,
     pub(super) resolved: mpsc::UnboundedSender<Container>,
     /// The agent's own container, which it never watches.
     pub(super) own_cgroup: Option<CgroupId>,
@@ -109,7 +109,7 @@ impl Pipeline {
             ended: VecDeque::new(),
             waiting: BTreeMap::new(),
             nested: BTreeMap::new(),
-            not_watched: BTreeSet::new(),
+            not_watched: BTreeMap::new(),
             resolved,
             own_cgroup,
             self_test: SelfTest::new(acted),
@@ -178,7 +178,7 @@ impl Pipeline {
         let cgroup = event.cgroup;
         if self.watched.contains_key(&cgroup) {
             self.observed(event);
-        } else if !self.not_watched.contains(&cgroup) {
+        } else if !self.not_watched.contains_key(&cgroup) {
             self.unattributed += 1;
             self.parts.metrics.events_unattributed(1);
         }

@@ -4,10 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::{
-    Budget, Config, FindingsLog, Granularity, Learning, Level, Log, Metrics, NeverLearn, Period,
-    Syscalls,
+    Budget, Config, FindingsLog, Granularity, Kubernetes, Learning, Level, Log, Metrics,
+    NeverLearn, Period, Syscalls,
 };
-use crate::workload::selection;
+use crate::workload::recognition;
 
 /// Accelerators of every maker whose nodes have names of their own.
 const DEVICES: [&str; 7] = [
@@ -32,7 +32,7 @@ impl Default for Config {
             pin_dir: PathBuf::from("/sys/fs/bpf/picket"),
             syscalls: Syscalls::All,
             sequences: true,
-            watch: selection::builtin(),
+            watch: recognition::builtin(),
             learning: Learning::default(),
             budget: Budget::default(),
             allow: Vec::new(),
@@ -43,6 +43,16 @@ impl Default for Config {
             docker_socket: PathBuf::from("/var/run/docker.sock"),
             cri_sockets: Vec::new(),
             runtime_dirs: Vec::new(),
+            kubernetes: Kubernetes::default(),
+        }
+    }
+}
+
+impl Default for Kubernetes {
+    fn default() -> Self {
+        Self {
+            api: true,
+            node: String::new(),
         }
     }
 }

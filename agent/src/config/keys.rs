@@ -35,6 +35,8 @@ pub enum Kind {
     Number(f64, f64),
     /// `true` or `false`.
     Switch,
+    /// Any text.
+    Text,
     /// One of these words.
     Word(&'static [&'static str]),
     /// Texts.
@@ -167,6 +169,16 @@ pub static KEYS: &[Key] = &[
         kind: Kind::Paths,
         doc: "Directories with OCI bundles, besides the well-known ones.",
     },
+    Key {
+        name: "kubernetes.api",
+        kind: Kind::Switch,
+        doc: "Whether the API server is asked for the labels and owners of the node's pods, where there is one.",
+    },
+    Key {
+        name: "kubernetes.node",
+        kind: Kind::Text,
+        doc: "The node's name in Kubernetes; when empty, that in the environment variable NODE_NAME.",
+    },
 ];
 
 impl Key {
@@ -214,9 +226,12 @@ impl Kind {
     /// they are, everything else is YAML.
     pub(super) fn value_of(self, text: &str) -> Result<Value, Fault> {
         match self {
-            Self::Address | Self::Path | Self::Period(..) | Self::Word(_) | Self::FindingsLog => {
-                Ok(Value::from(text))
-            }
+            Self::Address
+            | Self::Path
+            | Self::Period(..)
+            | Self::Text
+            | Self::Word(_)
+            | Self::FindingsLog => Ok(Value::from(text)),
             Self::Paths
             | Self::Switch
             | Self::Whole(..)

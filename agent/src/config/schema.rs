@@ -46,7 +46,7 @@ fn object(properties: Value) -> Value {
 fn shape(kind: Kind) -> Value {
     let path = json!({"type": "string", "pattern": "^/"});
     match kind {
-        Kind::Address => json!({"type": "string"}),
+        Kind::Address | Kind::Text => json!({"type": "string"}),
         Kind::Path => path,
         Kind::Paths => json!({"type": "array", "items": path}),
         Kind::Period(least, most) => json!({
@@ -79,6 +79,8 @@ fn rule() -> Value {
         "label": glob(),
         "annotation": glob(),
         "device": glob(),
+        "resource": glob(),
+        "role": glob(),
         "watch": {"type": "boolean"},
     }))
 }

@@ -127,6 +127,10 @@ fn every_setting_can_come_from_the_environment() {
         let text = value
             .as_str()
             .map_or_else(|| value.to_string(), str::to_owned);
+        // An empty variable counts as none.
+        if text.is_empty() {
+            continue;
+        }
         let loaded = load("", &[(&key.variable(), &text)]).unwrap();
         assert_eq!(loaded.config, Config::default(), "{}", key.name);
         let source = Source::Environment(key.variable());

@@ -30,7 +30,7 @@ pub enum Input {
     Baseline(Box<Baseline>),
     /// A container is watched from now on.
     Watch(Box<Watch>),
-    /// A container is watched on from where a checkpoint left it.
+    /// A container is watched on from where a checkpoint left it, or under another name or key than before.
     Resume(Box<Resume>),
     /// A watched container did something. Its arguments are redacted.
     Event(Event),
@@ -96,7 +96,7 @@ pub enum Birth {
     },
 }
 
-/// A container as a checkpoint holds it; its baseline comes before it.
+/// A container as a checkpoint holds it; a new baseline comes before it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Resume {
     /// Its identity.

@@ -13,7 +13,7 @@ use crate::observe::event::{
     Access, Action, CgroupId, Event, Exec, FileId, Moment, Place, Protocol,
 };
 use crate::observe::window::{CallCount, Counters, Window};
-use crate::workload::container::{Container, Runtime};
+use crate::workload::container::{Container, Role, Runtime};
 
 /// Unix milliseconds of `Moment(0)`.
 pub(crate) const BOOT_MS: i64 = 1_700_000_000_000;
@@ -57,6 +57,10 @@ pub(crate) fn container(number: u64) -> Arc<Container> {
         devices: Vec::new(),
         source: "docker".to_owned(),
         discovered_ms: BOOT_MS,
+        role: Role::Unknown,
+        serving_stack: String::new(),
+        resources: Vec::new(),
+        reported_digest: String::new(),
     })
 }
 

@@ -250,6 +250,8 @@ fn resource(container: &Container) -> Resource {
             "workload_kind": container.workload_kind,
             "workload": container.workload,
             "container": container.name,
+            "role": container.role.name(),
+            "serving_stack": container.serving_stack,
         }),
     }
 }

@@ -15,7 +15,7 @@ use crate::export::history::Evidence;
 use crate::export::metrics::{BuildInfo, Metrics};
 use crate::observe::event::{CgroupId, Moment};
 use crate::observe::fact::{Fact, Family, Marks, Origin, Phase, ProcessInfo, Sighting};
-use crate::workload::container::{Container, Runtime};
+use crate::workload::container::{Container, Role, Runtime};
 
 /// A docker container.
 pub fn container(cgroup: u64, name: &str) -> Container {
@@ -35,6 +35,10 @@ pub fn container(cgroup: u64, name: &str) -> Container {
         devices: Vec::new(),
         source: "bundle".to_owned(),
         discovered_ms: 1_700_000_000_000,
+        role: Role::Unknown,
+        serving_stack: String::new(),
+        resources: Vec::new(),
+        reported_digest: String::new(),
     }
 }
 

@@ -113,6 +113,10 @@ pub struct ContainerView {
     pub image: String,
     /// Image digest or id.
     pub image_digest: String,
+    /// `main`, `init`, `sidecar` or `ephemeral`; empty when not known.
+    pub role: String,
+    /// The serving stack it was recognised by; empty when by none.
+    pub serving_stack: String,
     /// When it was discovered, Unix milliseconds.
     pub discovered_ms: i64,
     /// `blind`, `learning`, `active` or `frozen`.
@@ -164,7 +168,9 @@ impl ContainerView {
             workload_kind: container.workload_kind.clone(),
             workload: container.workload.clone(),
             image: container.image.clone(),
-            image_digest: container.image_digest.clone(),
+            image_digest: container.digest().to_owned(),
+            role: container.role.name().to_owned(),
+            serving_stack: container.serving_stack.clone(),
             discovered_ms: container.discovered_ms,
             ..Self::default()
         }

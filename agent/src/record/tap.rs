@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::frame::{self, FrameError};
 use super::{End, Entry, encode};
 use crate::baseline::key::Key;
-use crate::engine::{Engine, Input, Store, Time, Watch};
+use crate::engine::{Engine, Input, Store, Time};
 use crate::observe::event::{CgroupId, Moment};
 use crate::workload::container::Container;
 
@@ -139,14 +139,19 @@ impl Tap {
                 return None;
             }
             Input::Baseline(baseline) => self.keys.contains(&baseline.key),
-            Input::Watch(watch) => self.watch(watch, engine, &mut begun),
+            Input::Watch(watch) => {
+                self.takes_up((&watch.container, &watch.key), engine, &mut begun)
+            }
+            Input::Resume(resume) => {
+                self.takes_up((&resume.container, &resume.key), engine, &mut begun)
+            }
             Input::Event(event) => self.cgroups.contains(&event.cgroup),
             Input::Window { cgroup, .. } | Input::Resync { cgroup, .. } => {
                 self.cgroups.contains(cgroup)
             }
             Input::End { cgroup } => self.cgroups.remove(cgroup),
             // These stand in recordings alone.
-            Input::Resume(_) | Input::Anew { .. } | Input::Elsewhere { .. } => false,
+            Input::Anew { .. } | Input::Elsewhere { .. } => false,
         };
         if concerns {
             self.write(input, now);
@@ -164,22 +169,23 @@ impl Tap {
         }
     }
 
-    /// A container comes under watch: whether the recording is about it.
-    fn watch<S: Store>(
+    /// A container comes under watch, or goes on under another name: whether the recording is about it.
+    fn takes_up<S: Store>(
         &mut self,
-        watch: &Watch,
+        (container, key): (&Container, &Key),
         engine: &mut Engine<S>,
         begun: &mut Option<Key>,
     ) -> bool {
-        let known = self.keys.contains(&watch.key);
-        if !known && !self.names(&watch.container) {
+        let known = self.keys.contains(key);
+        let wanted = self.cgroups.contains(&container.cgroup) || self.names(container);
+        if !known && !wanted {
             return false;
         }
         if !known && self.dropped == 0 {
-            self.checkpoint(&BTreeSet::from([watch.key.clone()]), engine);
-            *begun = Some(watch.key.clone());
+            self.checkpoint(&BTreeSet::from([key.clone()]), engine);
+            *begun = Some(key.clone());
         }
-        self.cgroups.insert(watch.container.cgroup);
+        self.cgroups.insert(container.cgroup);
         true
     }
 

@@ -6,11 +6,13 @@
 )]
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::*;
 use crate::engine::Reported;
 use crate::engine::testing::*;
 use crate::observe::event::{Action, CgroupId, Event, Moment};
+use crate::workload::container::Container;
 
 fn header() -> Header {
     Header {
@@ -138,6 +140,34 @@ fn a_recording_knows_of_the_checkpoints_of_others() {
             found.extend(live.take(input));
         }
         assert_eq!(replayed(&live.file()), (found, IN_ORDER), "at {second}");
+    }
+}
+
+#[test]
+fn a_container_that_goes_on_as_another_workloads_is_judged_the_same_again() {
+    let inputs = life(7, "one", 10);
+    let renamed = Arc::new(Container {
+        workload: "vllm".to_owned(),
+        ..Container::clone(&container(7))
+    });
+    for wanted in [[].as_slice(), &["server-7"]] {
+        let mut live = Recorded::begin(engine(), wanted);
+        let mut found = Vec::new();
+        for (number, input) in inputs.iter().enumerate() {
+            if number == 50 {
+                let goes_on = live
+                    .engine
+                    .going_on(CgroupId(7), Arc::clone(&renamed), key("vllm"));
+                found.extend(live.take(&goes_on.unwrap()));
+            }
+            found.extend(live.take(input));
+        }
+        assert!(found.len() > 2, "{}", found.len());
+        for it in &found {
+            assert_eq!(it.container, renamed);
+            assert_eq!(it.finding.key, key("vllm"));
+        }
+        assert_eq!(replayed(&live.file()), (found, IN_ORDER));
     }
 }
 

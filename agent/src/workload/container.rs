@@ -34,6 +34,40 @@ impl Runtime {
     }
 }
 
+/// What a container is in its pod, as the pod's specification says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Not known: outside Kubernetes, or where the API server has not told.
+    #[default]
+    Unknown,
+    /// One of the containers for which the pod is there.
+    Main,
+    /// Runs to its end before the main ones start.
+    Init,
+    /// An init container that stays (`restartPolicy: Always`).
+    Sidecar,
+    /// Added to the running pod, as `kubectl debug` does.
+    Ephemeral,
+}
+
+impl Role {
+    /// Every role by which containers can be chosen.
+    pub const KNOWN: [Self; 4] = [Self::Main, Self::Init, Self::Sidecar, Self::Ephemeral];
+
+    /// The role's name; empty where it is not known.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "",
+            Self::Main => "main",
+            Self::Init => "init",
+            Self::Sidecar => "sidecar",
+            Self::Ephemeral => "ephemeral",
+        }
+    }
+}
+
 /// Identity of one running container. Outside Kubernetes `namespace` is the runtime's name, `pod` and `name` the
 /// container's name, and `workload` too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,16 +92,29 @@ pub struct Container {
     pub workload_kind: String,
     /// Image reference as the user wrote it.
     pub image: String,
-    /// Image digest or id (`sha256:…`); empty when no source knows it.
+    /// Image digest or id (`sha256:…`) as it is known when the container starts, so that it can be a part of the
+    /// baseline's key; empty when no source knows it. [`Container::digest`] is the one to show.
     pub image_digest: String,
     /// Labels and annotations that selection may match.
     pub labels: std::collections::BTreeMap<String, String>,
     /// Device paths in the container's specification.
     pub devices: Vec<String>,
-    /// Where the identity came from: `bundle`, `docker`, `cri`, `path`.
+    /// Where the identity came from: `bundle`, `docker`, `cri`, `api`, `path`.
     pub source: String,
     /// When the container was discovered, Unix milliseconds.
     pub discovered_ms: i64,
+    /// What it is in its pod.
+    #[serde(default)]
+    pub role: Role,
+    /// The serving stack it was recognised by; empty when by none.
+    #[serde(default)]
+    pub serving_stack: String,
+    /// Names of the extended resources (accelerators and the like) that it was promised: `nvidia.com/gpu`.
+    #[serde(default)]
+    pub resources: Vec<String>,
+    /// Image digest that the API server tells some seconds after the start; empty when it does not.
+    #[serde(default)]
+    pub reported_digest: String,
 }
 
 /// `Container::workload_kind` of what no Kubernetes runs.
@@ -78,6 +125,16 @@ impl Container {
     #[must_use]
     pub fn in_kubernetes(&self) -> bool {
         self.workload_kind != OUTSIDE_KUBERNETES
+    }
+
+    /// The image's digest or id, from whichever source knows it; empty when none does.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        if self.image_digest.is_empty() {
+            &self.reported_digest
+        } else {
+            &self.image_digest
+        }
     }
 }
 
@@ -100,5 +157,9 @@ pub(super) fn sample() -> Container {
         devices: Vec::new(),
         source: "path".to_owned(),
         discovered_ms: 0,
+        role: Role::Unknown,
+        serving_stack: String::new(),
+        resources: Vec::new(),
+        reported_digest: String::new(),
     }
 }

@@ -118,20 +118,34 @@ pub fn is_docker_key(key: &str) -> bool {
 /// kinds do (DaemonSets and Jobs), or none, the kind is `Pod`.
 #[must_use]
 pub fn workload(pod: &str) -> (&str, &'static str) {
-    if let Some((owner, suffix)) = split_last(pod)
-        && suffix.len() == 5
-        && suffix.bytes().all(|byte| GENERATED.contains(&byte))
-    {
-        return match split_last(owner) {
-            Some((deployment, hash)) if is_template_hash(hash) => (deployment, "Deployment"),
-            Some((schedule, time)) if is_schedule_time(time) => (schedule, "CronJob"),
-            _ => (owner, "Pod"),
-        };
+    if let Some(owner) = without_generated(pod) {
+        if let Some((deployment, hash)) = split_last(owner)
+            && is_template_hash(hash)
+        {
+            return (deployment, "Deployment");
+        }
+        return schedule(owner).map_or((owner, "Pod"), |schedule| (schedule, "CronJob"));
     }
     match split_last(pod) {
         Some((set, ordinal)) if is_ordinal(ordinal) => (set, "StatefulSet"),
         _ => (pod, "Pod"),
     }
+}
+
+/// The name to which a suffix was generated that tells replicas apart.
+#[must_use]
+pub fn without_generated(name: &str) -> Option<&str> {
+    let (rest, suffix) = split_last(name)?;
+    let generated = suffix.len() == 5 && suffix.bytes().all(|byte| GENERATED.contains(&byte));
+    generated.then_some(rest)
+}
+
+/// The CronJob that made a Job of this name.
+#[must_use]
+pub fn schedule(job: &str) -> Option<&str> {
+    split_last(job)
+        .filter(|(_, time)| is_schedule_time(time))
+        .map(|(schedule, _)| schedule)
 }
 
 fn split_last(name: &str) -> Option<(&str, &str)> {

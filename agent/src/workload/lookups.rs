@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Where metadata comes from; a metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
+    /// The API server of Kubernetes: whether it had told of a container by the time it was found.
+    Api,
     /// The container's OCI bundle.
     Bundle,
     /// The node's container runtime, through its Container Runtime Interface.
@@ -17,12 +19,13 @@ pub enum Source {
 
 impl Source {
     /// All sources, in metric order.
-    pub const ALL: [Self; 4] = [Self::Bundle, Self::Cri, Self::Docker, Self::Proc];
+    pub const ALL: [Self; 5] = [Self::Api, Self::Bundle, Self::Cri, Self::Docker, Self::Proc];
 
     /// The metric label value.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Api => "api",
             Self::Bundle => "bundle",
             Self::Cri => "cri",
             Self::Docker => "docker",
@@ -34,6 +37,7 @@ impl Source {
 /// Counters by source, since the agent started.
 #[derive(Debug, Default)]
 pub struct Lookups {
+    api: Tally,
     bundle: Tally,
     cri: Tally,
     docker: Tally,
@@ -70,6 +74,7 @@ impl Lookups {
 
     const fn tally(&self, source: Source) -> &Tally {
         match source {
+            Source::Api => &self.api,
             Source::Bundle => &self.bundle,
             Source::Cri => &self.cri,
             Source::Docker => &self.docker,
@@ -89,6 +94,6 @@ mod tests {
         lookups.count(Source::Bundle, false);
         lookups.count(Source::Proc, true);
         let counted = Source::ALL.map(|source| (lookups.made(source), lookups.failed(source)));
-        assert_eq!(counted, [(2, 1), (0, 0), (0, 0), (1, 0)]);
+        assert_eq!(counted, [(0, 0), (2, 1), (0, 0), (0, 0), (1, 0)]);
     }
 }

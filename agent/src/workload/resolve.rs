@@ -1,17 +1,21 @@
-//! Puts a container's identity together from its cgroup path, its OCI bundle, and the engine or runtime that keeps it.
+//! Puts a container's identity together from its cgroup path, its OCI bundle, the engine or runtime that keeps it, and what
+//! the API server of Kubernetes has told by then.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::bundle::{self, Bundle, Location};
 use super::cgroup_path::{self, CgroupContainer};
-use super::container::{Container, OUTSIDE_KUBERNETES, Runtime};
+use super::container::{Container, OUTSIDE_KUBERNETES, Role, Runtime};
 #[cfg(feature = "cri")]
 use super::cri;
 use super::docker::{self, Details};
 use super::image;
 use super::kubernetes::{self, PodContainer};
 use super::lookups::{Lookups, Source};
+use super::pod_store::PodStore;
+use super::recognition;
 use crate::observe::event::CgroupId;
 
 /// Podman's Docker-compatible API.
@@ -27,6 +31,7 @@ pub struct Resolver {
     docker_socket: PathBuf,
     #[cfg(feature = "cri")]
     cri_sockets: Vec<PathBuf>,
+    pods: Arc<PodStore>,
     lookups: Lookups,
 }
 
@@ -40,6 +45,7 @@ impl Resolver {
             docker_socket: docker_socket.into(),
             #[cfg(feature = "cri")]
             cri_sockets: Vec::new(),
+            pods: Arc::default(),
             lookups: Lookups::default(),
         }
     }
@@ -60,6 +66,27 @@ impl Resolver {
         &self.lookups
     }
 
+    /// The same, with these pods.
+    #[must_use]
+    pub fn with_pods(self, pods: Arc<PodStore>) -> Self {
+        Self { pods, ..self }
+    }
+
+    /// What the API server tells of pods; empty until somebody asks it.
+    #[must_use]
+    pub const fn pods(&self) -> &Arc<PodStore> {
+        &self.pods
+    }
+
+    /// A container as it is described by now, if that is not as it was.
+    #[must_use]
+    pub fn described_anew(&self, container: &Container) -> Option<Container> {
+        let mut described = container.clone();
+        self.pods.describe(&mut described)?;
+        described.serving_stack = recognition::serving_stack(&described).to_owned();
+        (described != *container).then_some(described)
+    }
+
     /// The container to which the cgroup at `path` belongs. Never fails: what no source knows stays as the path has
     /// it, and `Container::source` says where the identity came from. Takes little more than [`docker::TIMEOUT`] at
     /// most.
@@ -68,7 +95,15 @@ impl Resolver {
             Some(by_path) => self.look_up(by_path).await,
             None => Known::nothing(path),
         };
-        known.container(cgroup, jiff::Timestamp::now().as_millisecond())
+        let mut container = known.container(cgroup, jiff::Timestamp::now().as_millisecond());
+        // The API knows no sandboxes.
+        if !kubernetes::is_sandbox(&container.labels)
+            && let Some(found) = self.pods.describe(&mut container)
+        {
+            self.lookups.count(Source::Api, found);
+        }
+        container.serving_stack = recognition::serving_stack(&container).to_owned();
+        container
     }
 
     async fn look_up(&self, by_path: CgroupContainer) -> Known {
@@ -222,6 +257,10 @@ impl Known {
             devices: self.bundle.map(|bundle| bundle.devices).unwrap_or_default(),
             source: source.to_owned(),
             discovered_ms,
+            role: Role::Unknown,
+            serving_stack: String::new(),
+            resources: Vec::new(),
+            reported_digest: String::new(),
         };
         if let Some(pod) = pod {
             place(&mut container, pod);
@@ -235,7 +274,7 @@ impl Known {
     }
 
     /// Annotations and labels. An image brings labels of its own; it must not be able to claim a place in Kubernetes,
-    /// or to pass for a sandbox that nobody watches.
+    /// to pass for a sandbox that nobody watches, or to ask not to be watched.
     fn labels(&self) -> BTreeMap<String, String> {
         let in_pod = self.by_path.pod_uid.is_some();
         let annotations = self.bundle.iter().flat_map(|bundle| &bundle.annotations);
@@ -243,8 +282,11 @@ impl Known {
             !kubernetes::is_reserved(key) || kubernetes::is_set_by(self.runtime, key)
         });
         let labels = self.details.iter().flat_map(|details| &details.labels);
-        let labels = labels.filter(|(key, _)| {
-            !kubernetes::is_reserved(key) || (in_pod && kubernetes::is_docker_key(key))
+        let labels = labels.filter(|(key, value)| {
+            let is_allowed =
+                !kubernetes::is_reserved(key) || (in_pod && kubernetes::is_docker_key(key));
+            let is_pods = self.is_kubernetes_runtime();
+            is_allowed && (is_pods || !recognition::opts_out(key, value))
         });
         annotations
             .chain(labels)

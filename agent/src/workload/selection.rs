@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::container::Container;
+use super::container::{Container, Role};
 use super::glob;
 use super::kubernetes;
 
@@ -34,6 +34,12 @@ pub struct Rule {
     /// Path of a device that the container was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// Extended resource that the container was promised, such as `nvidia.com/gpu`; the API server tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// What the container is in its pod: `main`, `init`, `sidecar` or `ephemeral`; the API server tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// `false`: the containers chosen are not watched, whatever later rules say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watch: Option<bool>,
@@ -44,8 +50,8 @@ pub struct Rule {
 pub enum Error {
     /// The rule says nothing about containers.
     #[error(
-        "watch rule {number} names no container; give it image, name, namespace, pod, label, annotation or device, \
-         or all: true"
+        "watch rule {number} names no container; give it image, name, namespace, pod, label, annotation, device, \
+         resource or role, or all: true"
     )]
     Empty {
         /// Its place in the list, from 1.
@@ -66,6 +72,14 @@ pub enum Error {
         number: usize,
         /// The field.
         field: &'static str,
+    },
+    /// A role that no container has.
+    #[error("watch rule {number} has the role {role}; a role is main, init, sidecar or ephemeral")]
+    UnknownRole {
+        /// Its place in the list, from 1.
+        number: usize,
+        /// The role.
+        role: String,
     },
 }
 
@@ -114,6 +128,12 @@ impl Rule {
         {
             return Err(Error::EmptyPattern { number, field });
         }
+        if let Some(role) = &self.role
+            && !Role::KNOWN.iter().any(|it| glob::matches(role, it.name()))
+        {
+            let role = role.clone();
+            return Err(Error::UnknownRole { number, role });
+        }
         match (self.all, given.first()) {
             (true, Some((field, _))) => Err(Error::AllAndMore { number, field }),
             (true, None) => Ok("all".to_owned()),
@@ -137,6 +157,8 @@ impl Rule {
             ("label", &self.label),
             ("annotation", &self.annotation),
             ("device", &self.device),
+            ("resource", &self.resource),
+            ("role", &self.role),
         ]
         .into_iter()
         .filter_map(|(field, pattern)| Some((field, pattern.as_deref()?)))
@@ -153,9 +175,9 @@ impl Rule {
                 .as_ref()
                 .is_none_or(|pattern| has_label(container, pattern))
         };
-        let device = |pattern: &String| {
-            let mut devices = container.devices.iter();
-            devices.any(|device| glob::matches(pattern, device))
+        let any = |pattern: &Option<String>, values: &[String]| {
+            let fits = |pattern: &String| values.iter().any(|it| glob::matches(pattern, it));
+            pattern.as_ref().is_none_or(fits)
         };
         text(&self.image, &container.image)
             && text(&self.name, &container.name)
@@ -163,12 +185,14 @@ impl Rule {
             && text(&self.pod, &container.pod)
             && label(&self.label)
             && label(&self.annotation)
-            && self.device.as_ref().is_none_or(device)
+            && any(&self.device, &container.devices)
+            && any(&self.resource, &container.resources)
+            && text(&self.role, container.role.name())
     }
 }
 
 /// `key` or `key=glob`. [`Container::labels`] holds labels and annotations.
-fn has_label(container: &Container, pattern: &str) -> bool {
+pub(super) fn has_label(container: &Container, pattern: &str) -> bool {
     let value = container.labels.get(label_key(pattern));
     value.is_some_and(|value| match pattern.split_once('=') {
         Some((_, wanted)) => glob::matches(wanted, value),
@@ -178,74 +202,6 @@ fn has_label(container: &Container, pattern: &str) -> bool {
 
 fn label_key(pattern: &str) -> &str {
     pattern.split('=').next().unwrap_or_default()
-}
-
-/// Set by the operator, or by a serving stack on its pods: KServe, llm-d, KubeRay, Seldon, Dynamo, LeaderWorkerSet, KAITO.
-const LABELS: [&str; 17] = [
-    "picket/watch=true",
-    "serving.kserve.io/inferenceservice",
-    "app.kubernetes.io/part-of=llminferenceservice",
-    "kserve.io/component=workload",
-    "llm-d.ai/inferenceServing=true",
-    "llm-d.ai/model",
-    "llm-d.ai/role",
-    "ray.io/cluster",
-    "ray.io/node-type",
-    "ray.io/serve",
-    "ray.io/originated-from-crd=RayService",
-    "seldon-deployment-id",
-    "seldon-server-name",
-    "app.kubernetes.io/name=seldon-server",
-    "nvidia.com/dynamo-component-type",
-    "leaderworkerset.sigs.k8s.io/name",
-    "kaito.sh/workspace",
-];
-
-/// KServe's names of the server and of what fetches its model.
-const NAMES: [&str; 2] = ["kserve-container", "storage-initializer"];
-
-const IMAGES: [&str; 10] = [
-    "*vllm*",
-    "*tritonserver*",
-    "*text-generation-inference*",
-    "*sglang*",
-    "*ollama*",
-    "*torchserve*",
-    "*mlserver*",
-    "*tensorflow/serving*",
-    "*bentoml*",
-    "*llama.cpp*",
-];
-
-/// NVIDIA, AMD, and the kernel's compute accelerators (Gaudi).
-const DEVICES: [&str; 3] = ["/dev/nvidia*", "/dev/kfd", "/dev/accel/*"];
-
-/// How model servers are recognised when the configuration has no rules.
-#[must_use]
-pub fn builtin() -> Vec<Rule> {
-    let given = |pattern: &str| Some(pattern.to_owned());
-    let labels = LABELS.map(|label| Rule {
-        label: given(label),
-        ..Rule::default()
-    });
-    let names = NAMES.map(|name| Rule {
-        name: given(name),
-        ..Rule::default()
-    });
-    let images = IMAGES.map(|image| Rule {
-        image: given(image),
-        ..Rule::default()
-    });
-    let devices = DEVICES.map(|device| Rule {
-        device: given(device),
-        ..Rule::default()
-    });
-    labels
-        .into_iter()
-        .chain(names)
-        .chain(images)
-        .chain(devices)
-        .collect()
 }
 
 #[cfg(test)]

@@ -66,6 +66,7 @@ pub(super) const CONTAINER_INFO: Family = family(
         "workload_kind",
         "workload",
         "runtime",
+        "serving_stack",
     ],
 );
 pub(super) const FIRST_SEEN: Family = family(
@@ -318,12 +319,13 @@ pub(super) const WATCHED: &str = "watched";
 pub(super) const SINKS: [&str; 1] = ["log"];
 
 /// What the agent can go on without, at 0 from the start.
-pub(super) const DEGRADABLE: [&str; 7] = [
+pub(super) const DEGRADABLE: [&str; 8] = [
     "probe",
     "network",
     "capability",
     "docker",
     "cri",
+    "kubernetes",
     "state_dir",
     "pin",
 ];

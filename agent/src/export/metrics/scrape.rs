@@ -188,10 +188,11 @@ impl Gauges {
                 &container.pod_uid,
                 &container.id,
                 &container.image,
-                &container.image_digest,
+                container.digest(),
                 &container.workload_kind,
                 &container.workload,
                 container.runtime.name(),
+                &container.serving_stack,
             ],
             1.0,
         );

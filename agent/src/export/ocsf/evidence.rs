@@ -98,9 +98,9 @@ pub(super) fn observables(evidence: &Evidence) -> Vec<Observable> {
 }
 
 fn ocsf_container(container: &Container) -> OcsfContainer {
-    let digest = &container.image_digest;
+    let digest = container.digest();
     let uid = if digest.is_empty() {
-        &container.image
+        container.image.as_str()
     } else {
         digest
     };
@@ -110,7 +110,7 @@ fn ocsf_container(container: &Container) -> OcsfContainer {
         name: container.name.clone(),
         runtime: container.runtime.name(),
         image: (!uid.is_empty()).then(|| Image {
-            uid: uid.clone(),
+            uid: uid.to_owned(),
             name: container.image.clone(),
         }),
         pod_uuid: is_uuid(&container.pod_uid).then(|| container.pod_uid.clone()),

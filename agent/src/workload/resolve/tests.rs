@@ -111,6 +111,10 @@ async fn a_container_of_docker() {
         devices: vec!["/dev/nvidia0".to_owned()],
         source: "docker".to_owned(),
         discovered_ms: found.discovered_ms,
+        role: Role::Unknown,
+        serving_stack: String::new(),
+        resources: Vec::new(),
+        reported_digest: String::new(),
     };
     assert_eq!(found, expected);
     assert!(found.discovered_ms > 0);

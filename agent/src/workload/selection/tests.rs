@@ -27,6 +27,8 @@ fn each_field_matches_its_own_property() {
     container.name = "server".to_owned();
     container.image = "wl/serve:v1".to_owned();
     container.devices = vec!["/dev/fuse".to_owned(), "/dev/nvidia0".to_owned()];
+    container.resources = vec!["nvidia.com/gpu".to_owned()];
+    container.role = Role::Main;
     for (field, hit, miss) in [
         ("image", "wl/*", "serve"),
         ("name", "serv?r", "resnet*"),
@@ -35,6 +37,8 @@ fn each_field_matches_its_own_property() {
         ("label", "team=m*", "team=web"),
         ("annotation", "team", "other"),
         ("device", "/dev/nvidia*", "/dev/kfd"),
+        ("resource", "nvidia.com/*", "amd.com/gpu"),
+        ("role", "main", "init"),
     ] {
         let hit = selection(json!([{field: hit}]));
         assert!(hit.watches(&container).is_some(), "{field}");
@@ -104,6 +108,13 @@ fn rules_that_choose_nothing_are_refused() {
             field: "label"
         }
     );
+    assert_eq!(
+        refused(json!([{"role": "side-car"}])),
+        Error::UnknownRole {
+            number: 1,
+            role: "side-car".to_owned()
+        }
+    );
 }
 
 #[test]
@@ -119,42 +130,5 @@ fn a_rule_is_written_as_it_was_read() {
     ] {
         let read: Rule = serde_json::from_value(rule.clone()).unwrap();
         assert_eq!(serde_json::to_value(read).unwrap(), rule);
-    }
-}
-
-#[test]
-fn builtin_rules_know_model_servers_and_leave_the_rest() {
-    let builtin = Selection::compile(&builtin()).unwrap();
-    let with_image = |image: &str| Container {
-        image: image.to_owned(),
-        ..sample()
-    };
-    let named = |name: &str| Container {
-        name: name.to_owned(),
-        ..sample()
-    };
-    let with_device = |device: &str| Container {
-        devices: vec![device.to_owned()],
-        ..sample()
-    };
-    for container in [
-        labelled("picket/watch", "true"),
-        labelled("serving.kserve.io/inferenceservice", "resnet"),
-        labelled("llm-d.ai/role", "prefill"),
-        named("kserve-container"),
-        with_image("docker.io/vllm/vllm-openai:v0.9"),
-        with_image("tensorflow/serving"),
-        with_device("/dev/nvidia0"),
-    ] {
-        assert!(builtin.watches(&container).is_some(), "{container:?}");
-    }
-    for container in [
-        sample(),
-        labelled("picket/watch", "false"),
-        labelled("app.kubernetes.io/name", "nginx"),
-        with_image("library/nginx:1.27"),
-        with_device("/dev/fuse"),
-    ] {
-        assert_eq!(builtin.watches(&container), None, "{container:?}");
     }
 }
