@@ -8,8 +8,12 @@ use picket_tests::agent;
 use picket_tests::corpus::{self, Campaign, Choice, Kind, Outcome, Schedule, Verdict};
 use picket_tests::suite::{Fixture, Suite};
 
-/// Recorded runs of `cargo xtask corpus --record`, a few of each class.
-const RECORDINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings");
+/// Recorded runs of `cargo xtask corpus --record`: a few of each class, and those of unseen scenarios and seeds that the
+/// detector once judged wrongly.
+const RECORDINGS: [&str; 2] = [
+    concat!(env!("CARGO_MANIFEST_DIR"), "/recordings"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/unseen"),
+];
 
 /// Scenarios that run live: the null trigger, one of each class of attack, and an operator's reload.
 const LIVE: [&str; 5] = ["S00a", "S01", "S14", "S15", "N02"];
@@ -33,8 +37,12 @@ struct Runs {
 impl Fixture for Runs {
     fn create() -> Result<Self> {
         let scenarios = corpus::all()?;
+        let mut recorded = Vec::new();
+        for folder in RECORDINGS {
+            recorded.extend(corpus::rejudge(Path::new(folder), &scenarios, 2)?);
+        }
         Ok(Self {
-            recorded: corpus::rejudge(Path::new(RECORDINGS), &scenarios, 2)?,
+            recorded,
             live: None,
         })
     }

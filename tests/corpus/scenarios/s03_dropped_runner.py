@@ -13,15 +13,12 @@ what: >
   own and only sleeps; beside it half a core is kept busy, and short lines of JSON go out on one connection.
 """
 
-import errno
 import http.client
 import json
 import os
 import socket
-import subprocess
-import time
 
-from corpus import effort
+from corpus import dropped, effort
 
 SECONDS = 10
 EVERY = 3
@@ -34,25 +31,13 @@ def payload(world):
     download(world.sink, port, path)
     try:
         os.chmod(path, 0o770)
-        with start(path), socket.create_connection((world.sink, port), timeout=5) as pool:
+        with dropped.start([path, str(SECONDS)]), socket.create_connection((world.sink, port), timeout=5) as pool:
             for number in range(SECONDS // EVERY + 1):
                 line = json.dumps({"id": number, "method": "DECOY", "params": world.word(150)})
                 pool.sendall(line.encode() + b"\n")
                 effort.burn(EVERY, 0.5)
     finally:
         os.unlink(path)
-
-
-def start(path):
-    """Another thread's fork may hold the file open for writing for a moment."""
-    for _ in range(50):
-        try:
-            return subprocess.Popen([path, str(SECONDS)])
-        except OSError as error:
-            if error.errno != errno.ETXTBSY:
-                raise
-            time.sleep(0.1)
-    raise TimeoutError(path)
 
 
 def download(host, port, path):

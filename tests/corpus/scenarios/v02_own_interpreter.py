@@ -16,8 +16,9 @@ what: >
 
 import os
 import shutil
-import subprocess
 import sys
+
+from corpus import dropped
 
 SCRIPT = """
 import socket, sys
@@ -35,6 +36,8 @@ def payload(world):
         words = f"POST /{world.word()} HTTP/1.1\r\nContent-Length: 200\r\n\r\nDECOY {world.word(194)}"
         # Where it lies it finds no library of its own.
         settings = {"PYTHONHOME": sys.base_prefix}
-        subprocess.run([program, "-c", SCRIPT, world.sink, str(world.sink_port()), words], env=settings, check=True)
+        with dropped.start([program, "-c", SCRIPT, world.sink, str(world.sink_port()), words], env=settings) as started:
+            if started.wait(30) != 0:
+                raise RuntimeError(f"it ended with {started.returncode}")
     finally:
         shutil.rmtree(folder)

@@ -12,6 +12,9 @@ seconds: 240
 what: >
   Uses the LLM API as a mailbox: asks it for orders every few seconds and posts results of ordinary length, each time on a
   connection of its own, where the server keeps one.
+missed: >
+  Host and name are known and connections to them are ordinary; what is said on them is not read. A few connections more, each
+  some seconds apart, are no burst.
 """
 
 import http.client

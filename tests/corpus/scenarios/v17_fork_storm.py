@@ -12,6 +12,8 @@ seconds: 30
 what: >
   While it is loaded, a pickle forks thirty children within seconds that execute nothing and wait. A loader here forks one
   child, which ends at once.
+missed: >
+  While a model is loaded, windows have few requests, and tasks are counted per request; the children execute nothing.
 """
 
 import os
