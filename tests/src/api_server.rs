@@ -83,7 +83,8 @@ impl ApiServer {
     /// Makes or changes a pod.
     pub fn put(&self, mut pod: Value) {
         let mut state = self.cluster.state();
-        state.version += 1;
+        // Lists of nothing are of version 1.
+        state.version = state.version.max(1) + 1;
         let version = state.version;
         if let Some(meta) = pod.pointer_mut("/metadata") {
             merge(meta, &[("resourceVersion", json!(version.to_string()))]);

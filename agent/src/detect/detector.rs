@@ -22,6 +22,7 @@ use crate::baseline::hash::hash64;
 use crate::baseline::knowledge::Knowledge;
 use crate::baseline::learning::{LearningSettings, State};
 use crate::baseline::model::Baseline;
+use crate::baseline::neighbours::judge_of;
 use crate::observe::event::{CgroupId, Moment};
 use crate::observe::fact::{Family, Phase, Sighting};
 use crate::observe::window::WindowReport;
@@ -119,12 +120,12 @@ impl Detector {
         let is_redeployed = !is_command
             && self.deployments.is_new(baseline, cgroup, now_s)
             && !baseline.is_quarantined(phase, fact);
-        // What takes a server over alerts in a young image and in a new deployment, too, and where only its own family has not
-        // settled yet: there is always another file to read.
+        // What takes a server over alerts in a young image and in a new deployment, too, and while it serves also where only
+        // its own family has not settled yet: there is always another file to read.
         let judged = if is_takeover(category, known) {
             baseline.judges(phase, fact.family)
                 || baseline.judges_by_predecessor(phase, fact.family)
-                || baseline.state() == State::Active
+                || judge_of(phase) == Phase::Serve && baseline.state() == State::Active
         } else {
             baseline.judges(phase, fact.family) && !is_redeployed
         };
