@@ -315,7 +315,7 @@ fn rights() -> Result<()> {
     let base = built("deploy/kubernetes/base")?;
     let role: Vec<&str> = base
         .split("---\n")
-        .filter(|manifest| manifest.contains("kind: ClusterRole\n"))
+        .filter(|manifest| manifest.lines().any(|line| line == "kind: ClusterRole"))
         .collect();
     let [role] = role.as_slice() else {
         bail!("one ClusterRole is expected: {base}");
