@@ -9,8 +9,8 @@ use super::scenario::{Class, Kind, Scenario, Set};
 /// What the page says of scenarios that are not on the list.
 const HELD_OUT: &str = "## Not in the list
 
-Behaviours of the same families with other objects, phases, directions and tools. They were written without a look at the detector,
-which was not made in sight of them: their rates tell whether it knows behaviour or only the scenarios above.
+Behaviours of the same families with other objects, phases, directions and tools. They were written without a look at the detector:
+their rates tell whether it knows behaviour or only the scenarios above. Those that have led to a change of it since, as V13, W01 and W05 did, tell that no more.
 ";
 
 /// A line a class: how many runs were as they should be. What is not on the list has lines of its own.
