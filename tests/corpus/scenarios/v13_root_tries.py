@@ -2,7 +2,6 @@
 id: V13
 name: root-tries
 class: quiet
-set: held-out
 phase: serve
 trigger: request
 evidence: [privilege, file]

@@ -2,7 +2,6 @@
 id: W01
 name: second-model
 class: benign
-set: held-out
 phase: serve
 trigger: request
 servers: [fastapi, bentoml, triton]

@@ -2,7 +2,6 @@
 id: W05
 name: longer-inputs
 class: benign
-set: held-out
 phase: serve
 trigger: harness
 servers: [fastapi]
