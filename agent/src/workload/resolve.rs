@@ -89,7 +89,7 @@ impl Resolver {
 
     /// The container to which the cgroup at `path` belongs. Never fails: what no source knows stays as the path has
     /// it, and `Container::source` says where the identity came from. Takes little more than [`docker::TIMEOUT`] at
-    /// most.
+    /// most, and twice that where a pod's container has no bundle that can be read.
     pub async fn resolve(&self, cgroup: CgroupId, path: &str) -> Container {
         let known = match cgroup_path::parse(path) {
             Some(by_path) => self.look_up(by_path).await,
@@ -112,16 +112,24 @@ impl Resolver {
             Err(error) => (None, Some(error)),
         };
         self.lookups.count(Source::Bundle, bundle.is_some());
-        let runtime = match bundle.as_ref().map(|bundle| bundle.runtime) {
+        let mut runtime = match bundle.as_ref().map(|bundle| bundle.runtime) {
             None | Some(Runtime::Unknown) => by_path.runtime,
             Some(runtime) => runtime,
         };
-        let details = match runtime {
+        let mut details = match runtime {
             Runtime::Containerd | Runtime::CriO => self.told(&by_path, bundle.as_ref()).await,
             Runtime::Docker | Runtime::Unknown | Runtime::Podman => {
                 self.details(runtime, &by_path.id, bundle.as_ref()).await
             }
         };
+        // A kubelet's cgroups look the same whichever runtime it uses, and an engine may keep its bundles anywhere.
+        let is_anybodys = bundle.is_none() && by_path.pod_uid.is_some();
+        if details.is_none() && is_anybodys && runtime == Runtime::Containerd {
+            details = self.details(Runtime::Unknown, &by_path.id, None).await;
+            if details.is_some() {
+                runtime = Runtime::Docker;
+            }
+        }
         // The bundle that could not be read may be another runtime's; it matters where nothing else knows the container.
         if let (Some(error), None) = (trouble, &details) {
             tracing::warn!(container = %by_path.id, %error, "No source knows this container, and its bundle cannot be used.");

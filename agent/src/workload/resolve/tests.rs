@@ -9,6 +9,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixListener;
 
 use super::*;
 
@@ -172,6 +174,42 @@ async fn docker_under_kubernetes_names_the_pod_in_labels() {
     assert_eq!(found.image_digest, "sha256:8feb");
     // Another runtime's key: it can only come from the image.
     assert!(!kubernetes::is_sandbox(&found.labels));
+}
+
+#[tokio::test]
+async fn a_pod_whose_bundle_is_nowhere_is_asked_about() {
+    let host = Host::new();
+    let listener = UnixListener::bind(host.directory.path().join("docker.sock")).unwrap();
+    let body = json!({
+        "Id": ID, "Name": "/k8s_server_resnet-0_models", "Image": "sha256:8feb",
+        "Config": {"Image": "wl/serve:v1", "Labels": {
+            "io.kubernetes.pod.name": "resnet-0",
+            "io.kubernetes.pod.namespace": "models",
+            "io.kubernetes.container.name": "server",
+        }},
+    })
+    .to_string();
+    let engine = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let length = stream.read(&mut [0; 4096]).await.unwrap();
+        assert!(length > 0);
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        stream.write_all((head + &body).as_bytes()).await.unwrap();
+    });
+    let path = format!("/kubepods/burstable/pod{UID}/{ID}");
+    let found = host.resolve(&path).await;
+    engine.await.unwrap();
+    assert_eq!(found.runtime, Runtime::Docker);
+    let place = [&found.namespace, &found.pod, &found.name];
+    assert_eq!(place, ["models", "resnet-0", "server"]);
+    assert_eq!(found.source, "docker");
+    assert_eq!(host.counted(Source::Docker), (1, 0));
+
+    // An engine that is not there is no failure: the pod is another runtime's then.
+    let host = Host::new();
+    let found = host.resolve(&path).await;
+    assert_eq!(found.runtime, Runtime::Containerd);
+    assert_eq!(host.counted(Source::Docker), (1, 0));
 }
 
 #[tokio::test]
