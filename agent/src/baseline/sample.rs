@@ -27,8 +27,8 @@ pub struct Sample {
 /// A sampled window.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// Whether it is in the half that fits models; the other half calibrates them.
-    pub fits: bool,
+    /// In which half it is: models that are fitted on one are calibrated by the other.
+    pub in_first_half: bool,
     /// Its replica's tag.
     pub tag: u16,
     /// Its features, nats.
@@ -90,7 +90,7 @@ impl Sample {
             .iter()
             .filter(move |(_, row)| row.len() == width)
             .map(|(key, row)| Row {
-                fits: (key >> TAG_BITS).is_multiple_of(2),
+                in_first_half: (key >> TAG_BITS).is_multiple_of(2),
                 tag: *key as u16,
                 features: row.iter().map(|v| f64::from(*v) / STEPS).collect(),
             })

@@ -6,6 +6,9 @@
 //! choose how many requests they send over one. Connections that the server begins come by ones and twos, so that their
 //! number per request jumps; the layer of time counts them in bursts.
 //!
+//! What a server does once in a while (at its start, when it reads a model) is not done per request, so that a window of few
+//! requests tells less. How many there were goes with the features, for who compares them to take into account.
+//!
 //! A window in which hardly anything was asked has no features: what is done then has nothing to be divided by, and
 //! other layers judge it (see `detect::time`).
 
@@ -14,7 +17,7 @@ mod tests;
 
 use super::window::{CallCount, Window};
 
-/// Number of features.
+/// Number of features that are proportions.
 pub const COUNT: usize = 12;
 
 /// The features' names, in the order of [`features`].
@@ -72,7 +75,7 @@ enum Kind {
     Idle,
 }
 
-/// The features of a window; `None` when it is too empty to have any.
+/// The features of a window, and behind them the logarithm of its requests; `None` when it is too empty to have any.
 #[must_use]
 pub fn features(window: &Window) -> Option<Vec<f64>> {
     let counters = &window.counters;
@@ -96,7 +99,7 @@ pub fn features(window: &Window) -> Option<Vec<f64>> {
     // What starting tasks took is told by their number.
     let besides_tasks =
         |calls: u64, per_task: u64| calls.saturating_sub(per_task.saturating_mul(counters.clones));
-    let values: [f64; COUNT] = [
+    let values: [f64; COUNT + 1] = [
         amount(real(counters.tx_bytes)),
         amount(real(counters.rx_bytes)),
         amount(cpu / 1000.0),
@@ -109,6 +112,7 @@ pub fn features(window: &Window) -> Option<Vec<f64>> {
         calls_of(besides_tasks(calls.memory, MEMORY_CALLS_PER_TASK)),
         calls_of(calls.open),
         calls_of(calls.metadata),
+        requests.ln(),
     ];
     Some(values.to_vec())
 }

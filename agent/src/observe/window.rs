@@ -196,7 +196,7 @@ pub struct WindowReport {
     pub phase: Option<Phase>,
     /// System calls used in this window for the first time in this container and phase.
     pub sightings: Vec<Sighting>,
-    /// Load-normalised features, in the order of `features::NAMES`; `None` for a window too empty to have any.
+    /// Load-normalised features, in the order of `features::NAMES`, and the logarithm of the requests; `None` for a window too empty to have any.
     pub features: Option<Vec<f64>>,
     /// System calls made; `None` when they are not known well enough, or were in part those of a command that the runtime
     /// ran in the container.

@@ -123,13 +123,15 @@ impl Bench {
     pub(super) fn window(&mut self, load: u64, shift: [f64; 4]) -> Vec<Outcome> {
         self.windows += 1;
         self.now_s += 5;
-        let features = shift.map(|s| 1.0 + s + 0.2 * self.noise.next());
+        let mut features = shift.map(|s| 1.0 + s + 0.2 * self.noise.next()).to_vec();
+        // The logarithm of the requests.
+        features.push(3.0);
         let report = WindowReport {
             end: Moment(self.windows * 5_000_000_000),
             length_ns: 5_000_000_000,
             phase: Some(Phase::Serve),
             sightings: Vec::new(),
-            features: Some(features.to_vec()),
+            features: Some(features),
             calls: None,
             requests: 10 * load,
             activity: Activity::default(),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::median;
+use super::scale::median;
 
 /// Rows of a replica from which its level is known.
 const MIN_ROWS: usize = 8;

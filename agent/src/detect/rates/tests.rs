@@ -19,6 +19,9 @@ use crate::observe::window::WindowReport;
 
 const WIDTH: usize = 12;
 
+/// The logarithm of the requests of every window.
+const REQUESTS: f64 = 3.0;
+
 /// A workload whose features drift: each is an AR(1) process around its own level.
 struct Workload {
     noise: Noise,
@@ -41,11 +44,8 @@ impl Workload {
             *value = self.rho * *value + fresh * self.noise.next();
         }
         let level = |i: usize, v: &f64| i as f64 / 2.0 + 0.3 * v;
-        self.state
-            .iter()
-            .enumerate()
-            .map(|(i, v)| level(i, v))
-            .collect()
+        let features = self.state.iter().enumerate().map(|(i, v)| level(i, v));
+        features.chain([REQUESTS]).collect()
     }
 }
 
@@ -114,7 +114,7 @@ impl Bench {
 }
 
 fn judged(sample: &Sample, features: &[f64]) -> Option<Verdict> {
-    let model = RateModel::fit(sample, WIDTH).unwrap();
+    let model = RateModel::fit(sample, WIDTH + 1).unwrap();
     model.judge(features, 0, &OwnLevel::default())
 }
 
@@ -166,10 +166,10 @@ fn the_changed_feature_is_the_first_reason() {
 
 #[test]
 fn small_changes_of_a_constant_workload_are_ordinary() {
-    let mut bench = Bench::learned(200, || vec![1.0, 2.0, 3.0]);
-    let windows = (0..500).map(|_| vec![1.05, 1.95, 3.05]);
+    let mut bench = Bench::learned(200, || vec![1.0, 2.0, 3.0, REQUESTS]);
+    let windows = (0..500).map(|_| vec![1.05, 1.95, 3.05, REQUESTS]);
     assert_eq!(bench.first_claim(windows), None);
-    let windows = (0..500).map(|_| vec![3.0, 2.0, 3.0]);
+    let windows = (0..500).map(|_| vec![3.0, 2.0, 3.0, REQUESTS]);
     assert!(bench.first_claim(windows).is_some());
 }
 
@@ -201,12 +201,12 @@ fn too_few_rows_or_odd_windows_give_no_verdict() {
     for end in 0..59 {
         sample.offer("r", Moment(end), &workload.next());
     }
-    let error = RateModel::fit(&sample, WIDTH).unwrap_err();
+    let error = RateModel::fit(&sample, WIDTH + 1).unwrap_err();
     assert_eq!(error.to_string(), "59 of 60 sampled windows are there");
     for end in 59..100 {
         sample.offer("r", Moment(end), &workload.next());
     }
-    assert!(judged(&sample, &[0.0; WIDTH - 1]).is_none());
-    assert!(judged(&sample, &[f64::NAN; WIDTH]).is_none());
-    assert!(judged(&sample, &[1e300; WIDTH]).is_some());
+    assert!(judged(&sample, &[0.0; WIDTH]).is_none());
+    assert!(judged(&sample, &[f64::NAN; WIDTH + 1]).is_none());
+    assert!(judged(&sample, &[1e300; WIDTH + 1]).is_some());
 }

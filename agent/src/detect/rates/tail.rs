@@ -1,0 +1,90 @@
+//! How far ordinary windows lie from a model that they did not fit, and how rare one is that lies farther.
+
+use super::half::Place;
+use crate::detect::evidence::upper_p;
+
+/// How fast distances beyond the farthest ordinary one become rare, before anything is known of it: one in e for so many
+/// nats more of the squared distance. The tail of logarithms of distances is taken to be exponential (Pickands 1975).
+const PRIOR_SCALE: f64 = 0.5;
+
+/// How many distances that prior weighs as much as.
+const PRIOR_WEIGHT: f64 = 5.0;
+
+/// The smallest p-value of one window: what is rarer counts no more, so that no window alone makes a claim.
+const SMALLEST_P: f64 = 1e-5;
+
+/// How far ordinary windows lie.
+#[derive(Clone, Debug)]
+pub(super) struct Calibration {
+    pub(super) together: Tail,
+    pub(super) alone: Tail,
+    /// The largest ordinary squared distance: that of calibration with wild values drawn in, so that one wild window
+    /// does not put everything within reach, and a margin for what a short learning did not see.
+    pub(super) reach: f64,
+}
+
+/// Distances of ordinary windows.
+#[derive(Clone, Debug)]
+pub(super) struct Tail {
+    /// Logarithms of one more than the squared distances, ascending.
+    scores: Vec<f64>,
+    /// The scale of their tail, nats.
+    scale: f64,
+}
+
+impl Default for Calibration {
+    fn default() -> Self {
+        Self {
+            together: Tail::of(Vec::new()),
+            alone: Tail::of(Vec::new()),
+            reach: 1.0,
+        }
+    }
+}
+
+/// Upper bound of the chance that an ordinary window lies as far out as this one by either distance, from all models it is
+/// held against.
+pub(super) fn p(places: &[&Place<'_>]) -> f64 {
+    let together = pooled(places.iter().map(|it| (&it.calibration.together, it.score)));
+    let alone = pooled(places.iter().map(|it| (&it.calibration.alone, it.alone)));
+    (2.0 * together.min(alone)).clamp(SMALLEST_P, 1.0)
+}
+
+/// The rank of a window among the ordinary ones of all models, each with the window's score by that model; beyond all of
+/// them, how rare it is on average.
+fn pooled<'a>(scores: impl Iterator<Item = (&'a Tail, f64)>) -> f64 {
+    let (mut as_large, mut all, mut beyond, mut models) = (0, 0, 0.0, 0.0);
+    for (tail, score) in scores {
+        as_large += tail.as_large(score);
+        all += tail.scores.len();
+        beyond += tail.beyond(score);
+        models += 1.0;
+    }
+    let rarer = match as_large {
+        0 if models > 0.0 => (-beyond / models).exp(),
+        _ => 1.0,
+    };
+    upper_p(as_large, all) * rarer
+}
+
+impl Tail {
+    pub(super) fn of(mut scores: Vec<f64>) -> Self {
+        scores.sort_by(f64::total_cmp);
+        // A tenth of the scores is taken for their tail.
+        let (_, tail) = scores.split_at(scores.len() - scores.len() / 10);
+        let from = tail.first().copied().unwrap_or(0.0);
+        let beyond: f64 = tail.iter().map(|score| score - from).sum();
+        let scale = (beyond + PRIOR_WEIGHT * PRIOR_SCALE) / (tail.len() as f64 + PRIOR_WEIGHT);
+        Self { scores, scale }
+    }
+
+    fn as_large(&self, score: f64) -> usize {
+        self.scores.len() - self.scores.partition_point(|known| *known < score)
+    }
+
+    /// How far beyond the farthest, in scales of the tail.
+    fn beyond(&self, score: f64) -> f64 {
+        let beyond = self.scores.last().map_or(0.0, |most| score - most);
+        beyond.max(0.0) / self.scale
+    }
+}
