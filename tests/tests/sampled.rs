@@ -74,7 +74,7 @@ fn switched(post: &mut Post) -> Result<()> {
 fn capabilities(post: &mut Post) -> Result<()> {
     // `include/uapi/linux/capability.h`: CAP_PERFMON is 38, CAP_BPF 39.
     const ATTACHING: u64 = 1 << 38 | 1 << 39;
-    let mut samplers = 0;
+    let mut names = Vec::new();
     for task in fs::read_dir(format!("/proc/{}/task", post.agent.pid()))? {
         let status = fs::read_to_string(task?.path().join("status"))?;
         let field = |name: &str| {
@@ -83,14 +83,15 @@ fn capabilities(post: &mut Post) -> Result<()> {
             values.next().unwrap_or_default().trim().to_owned()
         };
         let held = u64::from_str_radix(&field("CapPrm:"), 16)?;
-        if field("Name:") == "sampler" {
-            samplers += 1;
-            ensure!(held == ATTACHING, "{status}");
-        } else {
-            ensure!(held == 0, "{status}");
-        }
+        let name = field("Name:");
+        let expected = if name == "sampler" { ATTACHING } else { 0 };
+        ensure!(held == expected, "{status}");
+        names.push(name);
     }
-    ensure!(samplers == 1, "{samplers} samplers");
+    for thread in ["sampler", "http", "http-socket"] {
+        let count = names.iter().filter(|name| *name == thread).count();
+        ensure!(count == 1, "{thread}: {names:?}");
+    }
     Ok(())
 }
 

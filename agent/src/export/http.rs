@@ -1,7 +1,8 @@
-//! Serving the API on a TCP address and on a Unix socket.
+//! Serving the API on a TCP address and on a Unix socket, each on a thread of its own.
 
 #[cfg(test)]
 mod tests;
+mod thread;
 mod unix;
 
 use std::io;
@@ -17,11 +18,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tracing::debug;
 
 use super::api::state::ApiState;
 use super::api::{full_router, loopback_router, public_router};
+use thread::ListenerThread;
 use unix::SocketFile;
 
 /// Connections served at the same time; further ones wait.
@@ -67,13 +69,18 @@ pub enum HttpError {
         action: &'static str,
         source: io::Error,
     },
+    #[error(
+        "the thread that answers HTTP requests cannot be started: {0}; raise the limits on threads and open files"
+    )]
+    Thread(io::Error),
 }
 
-/// A running server; it ends when this is dropped.
+/// A running server; it ends when this is dropped. Fields drop in this order: the socket's file is removed when nobody
+/// listens any more.
 #[derive(Debug)]
 pub struct Server {
     address: Option<SocketAddr>,
-    task: JoinHandle<()>,
+    _thread: ListenerThread,
     _socket: Option<SocketFile>,
 }
 
@@ -85,33 +92,31 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
 /// Serves on `address`: everything on loopback, metrics and health paths alone beyond it.
 ///
 /// # Errors
 /// The address cannot be listened on.
 pub async fn serve_tcp(address: SocketAddr, state: Arc<ApiState>) -> Result<Server, HttpError> {
-    let error = |source: io::Error| match source.kind() {
+    let error = move |source: io::Error| match source.kind() {
         io::ErrorKind::AddrInUse => HttpError::PortInUse { address },
         io::ErrorKind::AddrNotAvailable => HttpError::NoSuchAddress { address },
         io::ErrorKind::PermissionDenied => HttpError::NotPermitted { address },
         _ => HttpError::Listen { address, source },
     };
-    let listener = TcpListener::bind(address).await.map_err(error)?;
-    let local = listener.local_addr().map_err(error)?;
-    let router = if local.ip().to_canonical().is_loopback() {
-        loopback_router(state)
-    } else {
-        public_router(state)
+    let bind = async move {
+        let listener = TcpListener::bind(address).await.map_err(error)?;
+        let local = listener.local_addr().map_err(error)?;
+        let router = if local.ip().to_canonical().is_loopback() {
+            loopback_router(state)
+        } else {
+            public_router(state)
+        };
+        Ok((listener, router, local))
     };
+    let (thread, local) = ListenerThread::start("http", bind).await?;
     Ok(Server {
         address: Some(local),
-        task: tokio::spawn(serve(listener, router)),
+        _thread: thread,
         _socket: None,
     })
 }
@@ -122,15 +127,20 @@ pub async fn serve_tcp(address: SocketAddr, state: Arc<ApiState>) -> Result<Serv
 /// # Errors
 /// Somebody answers there, something else is there, or the file system refuses.
 pub async fn serve_unix(path: &Path, state: Arc<ApiState>) -> Result<Server, HttpError> {
-    let (listener, socket) = unix::bind(path).await?;
+    let path = path.to_owned();
+    let bind = async move {
+        let (listener, socket) = unix::bind(&path).await?;
+        Ok((listener, full_router(state), socket))
+    };
+    let (thread, socket) = ListenerThread::start("http-socket", bind).await?;
     Ok(Server {
         address: None,
-        task: tokio::spawn(serve(listener, full_router(state))),
+        _thread: thread,
         _socket: Some(socket),
     })
 }
 
-/// Accepts connections until the task is aborted, which ends the connections too.
+/// Accepts connections until this is dropped, which ends the connections too.
 async fn serve<L: Listener>(mut listener: L, router: Router) {
     let mut connections = JoinSet::new();
     loop {

@@ -6,7 +6,9 @@
 )]
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Barrier;
 use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -157,4 +159,58 @@ async fn clients_beyond_the_limit_wait_for_their_turn() {
     });
     idle.clear();
     assert_eq!(waiting.await.unwrap(), 200);
+}
+
+/// What the agent's runtime does is nothing to whoever scrapes: here it does nothing at all until the answer is there.
+#[test]
+fn a_runtime_all_of_whose_threads_are_blocked_delays_no_scrape() {
+    const WORKERS: usize = 2;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .unwrap();
+    let server = runtime.block_on(tcp("127.0.0.1:0")).unwrap();
+    let [blocked, released] = [(); 2].map(|()| Arc::new(Barrier::new(WORKERS + 1)));
+    for _ in 0..WORKERS {
+        let (blocked, released) = (Arc::clone(&blocked), Arc::clone(&released));
+        runtime.spawn(async move {
+            blocked.wait();
+            released.wait();
+        });
+    }
+    blocked.wait();
+    let scrape = || {
+        let mut stream = std::net::TcpStream::connect(server.address()?).ok()?;
+        let patience = Some(Duration::from_secs(20));
+        stream.set_read_timeout(patience).ok()?;
+        let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut response = String::new();
+        stream.read_to_string(&mut response).ok()?;
+        Some(response)
+    };
+    let response = scrape();
+    // Before anything is asserted, for the runtime's end waits for its threads.
+    released.wait();
+    let response = response.expect("an answer");
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+    assert!(response.ends_with('\n'), "{response}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_dropped_ends_its_connections() {
+    let server = tcp("127.0.0.1:0").await.unwrap();
+    let mut stream = TcpStream::connect(server.address().unwrap()).await.unwrap();
+    // A stream has no end of its own.
+    let request = "GET /api/v1/findings/stream HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = [0; 8];
+    stream.read_exact(&mut head).await.unwrap();
+    drop(server);
+    let mut rest = Vec::new();
+    let patience = Duration::from_secs(20);
+    // The end, or a reset: what matters is that it comes.
+    let ended = tokio::time::timeout(patience, stream.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok());
 }
