@@ -7,12 +7,15 @@
 use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::{Arguments, Completion, Trial};
 use picket_tests::dashboards::queries;
+use picket_tests::monitoring::{Alertmanager, Receiver};
 use picket_tests::suite::REQUIRED_VARIABLE;
 use picket_tests::tools::{feed, find, kubernetes_python, succeed, workspace};
+use picket_tests::wait;
 use serde_json::{Value, json};
 
 /// Versions of Kubernetes that the manifests are checked against: the oldest with `appArmorProfile`, and later ones.
@@ -38,6 +41,11 @@ fn main() -> ExitCode {
             "the_example_of_alertmanager_is_understood",
             Some("amtool"),
             alertmanager,
+        ),
+        trial(
+            "what_another_alert_says_better_is_not_told",
+            Some("prometheus-alertmanager"),
+            superfluous,
         ),
         trial("every_overlay_is_valid", None, manifests),
         trial("a_mistyped_field_is_found", None, mistyped),
@@ -162,6 +170,53 @@ fn alertmanager() -> Result<()> {
         ensure!(told.trim() == receiver, "{labels:?} goes to {told}");
     }
     Ok(())
+}
+
+/// Alerts about containers and agents, and those among them that say what another one says better.
+fn superfluous() -> Result<()> {
+    const TOLD: [&str; 5] = [
+        "PicketAnomalyCritical severity=critical container=a",
+        "PicketAnomalyCorrelated severity=critical container=b",
+        "PicketAnomalyHigh severity=warning container=c",
+        "PicketAgentDown severity=critical instance=m",
+        "PicketScoringStalled severity=critical instance=n",
+    ];
+    const NOT_TOLD: [&str; 6] = [
+        "PicketAnomalyRecentCritical severity=critical container=a",
+        "PicketAnomalyCorrelated severity=critical container=a",
+        "PicketAnomalyHigh severity=warning container=a",
+        "PicketSensorDetached severity=critical instance=m",
+        "PicketScoringStalled severity=critical instance=m",
+        "PicketEventsLost severity=warning instance=m",
+    ];
+    let expected = [(TOLD.as_slice(), "active"), (&NOT_TOLD, "suppressed")];
+    let expected = expected.map(|(alerts, state)| alerts.iter().map(move |it| (labels(it), state)));
+    let expected: Vec<(Value, &str)> = expected.into_iter().flatten().collect();
+    let alerts = expected
+        .iter()
+        .map(|(labels, _)| json!({ "labels": labels }));
+    let receiver = Receiver::start()?;
+    let alertmanager = Alertmanager::start(receiver.address, &[])?;
+    alertmanager.tell(&alerts.collect())?;
+    let judged = wait::until("the alerts' states", Duration::from_secs(30), || {
+        let known = alertmanager.alerts()?;
+        for (labels, expected) in &expected {
+            let own = known.iter().find(|it| it["labels"] == *labels);
+            let state = &own.context("it is not known yet")?["status"]["state"];
+            ensure!(state == expected, "{labels} is {state}, not {expected}");
+        }
+        Ok(Some(()))
+    });
+    judged.with_context(|| alertmanager.evidence())
+}
+
+/// The labels of an alert: its name, and some others.
+fn labels(alert: &str) -> Value {
+    let (name, others) = alert.split_once(' ').unwrap_or_default();
+    let others = others.split(' ').filter_map(|it| it.split_once('='));
+    let all = others.chain([("alertname", name)]);
+    all.map(|(label, value)| (label.to_owned(), json!(value)))
+        .collect()
 }
 
 /// The kustomizations.

@@ -3,15 +3,20 @@
 use std::fs;
 use std::net::SocketAddr;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::server::Server;
 use super::shipped;
 use crate::agent::free_address;
+use crate::http::{self, Connection};
 
 /// Where the shipped configuration sends messages.
 const SHIPPED_RECEIVER: &str = "127.0.0.1:9095";
+
+/// The path of its API's alerts.
+const ALERTS: &str = "/api/v2/alerts";
 
 /// A running Alertmanager, its memory and its configuration.
 pub struct Alertmanager {
@@ -68,6 +73,25 @@ impl Alertmanager {
             self.address,
         )?);
         Ok(())
+    }
+
+    /// Tells it of alerts, as Prometheus does: a list of objects, each with its `labels`.
+    ///
+    /// # Errors
+    /// When it does not take them.
+    pub fn tell(&self, alerts: &Value) -> Result<()> {
+        let body = alerts.to_string();
+        let answer = Connection::open(self.address)?.request(ALERTS, Some(&body))?;
+        ensure!(answer.status == 200, "{} {}", answer.status, answer.body);
+        Ok(())
+    }
+
+    /// The alerts that it knows: their `labels`, and in `status` whether others make them superfluous.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn alerts(&self) -> Result<Vec<Value>> {
+        Ok(serde_json::from_str(&http::get(self.address, ALERTS)?)?)
     }
 
     /// What it logged, for the message of a failed test.
