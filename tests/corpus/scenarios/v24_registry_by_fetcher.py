@@ -11,7 +11,7 @@ servers: [fastapi]
 seconds: 80
 what: >
   The code that fetches pictures is told to fetch other teams' models from the registry, which only the server reaches, and
-  gets the first MiB of each. Code and peer are known, but the server asks that peer only when it loads a model.
+  keeps the first MiB of each. Code and peer are known, but the server asks that peer only when it loads a model.
 """
 
 from corpus import media
