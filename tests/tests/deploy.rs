@@ -106,8 +106,9 @@ fn rules() -> Result<()> {
     let promtool = program("promtool")?;
     let rules = "deploy/prometheus/picket-rules.yaml";
     succeed(&promtool, &["check", "rules", rules], "")?;
-    let tests = "deploy/prometheus/picket-rules.test.yaml";
-    succeed(&promtool, &["test", "rules", tests], "").map(drop)
+    let detections = "deploy/prometheus/picket-detections.test.yaml";
+    let health = "deploy/prometheus/picket-health.test.yaml";
+    succeed(&promtool, &["test", "rules", detections, health], "").map(drop)
 }
 
 fn prometheus() -> Result<()> {
