@@ -384,7 +384,6 @@ fn rights() -> Result<()> {
         "  resources:",
         "  - pods",
         "  verbs:",
-        "  - get",
         "  - list",
         "  - watch",
     ];
