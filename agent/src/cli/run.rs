@@ -80,8 +80,8 @@ fn absolute(path: Option<&PathBuf>) -> anyhow::Result<Option<String>> {
 fn log_to_stderr(level: Level) -> anyhow::Result<()> {
     let directives = match env::var(LOG_VARIABLE) {
         Ok(directives) if !directives.is_empty() => directives,
-        // It tells of every refusal anew; the agent says once what is missing.
-        _ => format!("{},kube_runtime=error", level.name()),
+        // They tell of every refusal and every break anew; the agent says once what is missing.
+        _ => format!("{},kube_runtime=error,kube_client=off", level.name()),
     };
     let filter = EnvFilter::try_new(&directives)
         .with_context(|| format!("{LOG_VARIABLE}={directives:?} is not a log filter"))?;

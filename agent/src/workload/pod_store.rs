@@ -14,7 +14,7 @@ use super::pod::Pod;
 /// Most pods held, several times what a node runs (110 by default, some platforms allow 500).
 const MOST: usize = 2048;
 
-/// For so long after its last failure the connection counts as troubled: attempts are at most half a minute apart.
+/// For so long after its last failure the connection counts as troubled: attempts are at most a minute apart (half of one and jitter).
 const TROUBLED: Duration = Duration::from_secs(90);
 
 /// Pods by uid.

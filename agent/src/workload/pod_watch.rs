@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kube::config::{InClusterError, KubeConfigOptions, KubeconfigError};
+use kube::core::Status;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Config};
@@ -99,8 +100,9 @@ async fn follow(client: Client, node: &str, pods: &PodStore) {
     }
 }
 
-/// Follows the pods of a node until the API server has forgotten where that was. [`watcher`] lists anew by itself only
-/// where the server says so within a watch that has begun.
+/// Follows the pods of a node until the API server has forgotten where that was. [`watcher`] would list anew by itself only
+/// where the server says so within a watch that has begun, and not before it has waited once more as after a failure: that
+/// was up to a minute after an outage.
 async fn follow_list(client: Client, node: &str, pods: &PodStore) {
     let api: Api<ApiPod> = Api::all_with(client, &object::resource());
     // From the API server's memory, as a kubelet does, since many nodes ask at the same time. That has no pages.
@@ -122,8 +124,7 @@ async fn follow_list(client: Client, node: &str, pods: &PodStore) {
                     told.clone_from(&reason);
                 }
                 pods.failed(Instant::now(), reason);
-                if matches!(&error, watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == GONE)
-                {
+                if refusal(&error).is_some_and(|status| status.code == GONE) {
                     return;
                 }
             }
@@ -162,29 +163,40 @@ fn take(event: Event<ApiPod>, node: &str, pods: &PodStore) {
     }
 }
 
-/// What went wrong, with its causes, and what to do about it.
+/// What the API server said in place of what was asked for.
+fn refusal(error: &watcher::Error) -> Option<&Status> {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => Some(status),
+        _ => None,
+    }
+}
+
+/// What went wrong, and what to do about it.
 fn reason(error: &watcher::Error) -> String {
-    let mut reason = format!("the API server does not tell of this node's pods: {error}");
+    let refusal = refusal(error);
+    // The client's own words for a refusal list every field of the answer.
+    let cause = refusal.map_or_else(|| with_causes(error), ToString::to_string);
+    let next = match refusal.map(|status| status.code) {
+        Some(401 | 403) => {
+            "let the agent's service account list and watch pods (deploy/kubernetes/base/rbac.yaml)"
+        }
+        _ => "containers are named by their bundles meanwhile",
+    };
+    format!("the API server does not tell of this node's pods: {cause}; {next}")
+}
+
+fn with_causes(error: &watcher::Error) -> String {
+    let mut told = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         let cause_text = cause.to_string();
-        if !reason.contains(&cause_text) {
-            reason = format!("{reason}: {cause_text}");
+        if !told.contains(&cause_text) {
+            told = format!("{told}: {cause_text}");
         }
         source = cause.source();
     }
-    let status = match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status)) => Some(status),
-        watcher::Error::WatchError(status) => Some(status),
-        _ => None,
-    };
-    match status.map(|status| status.code) {
-        Some(401 | 403) => {
-            reason
-                + "; let the agent's service account get, list and watch pods (deploy/kubernetes/base/rbac.yaml)"
-        }
-        _ => reason + "; containers are named by their bundles meanwhile",
-    }
+    told
 }
