@@ -1,7 +1,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod recorded;
 mod server;
 
+use recorded::{CUT, FORBIDDEN, GONE, LIST, RELIST, RESUMED, WATCH, answer, request};
 use server::{Answer, Server};
 
 use super::*;
@@ -10,21 +12,21 @@ use crate::workload::container::{self, Container, Role, Runtime};
 use crate::workload::pod::Pod;
 use crate::workload::resolve::Resolver;
 
-const PAGE_1: &str = include_str!("traffic/page-1.json");
-const PAGE_2: &str = include_str!("traffic/page-2.json");
-const WATCH: &str = include_str!("traffic/watch.jsonl");
-const GONE: &str = include_str!("traffic/gone.jsonl");
-const RELIST: &str = include_str!("traffic/relist.json");
-const FORBIDDEN: &str = include_str!("traffic/forbidden.json");
-
-const RESNET: &str = "68abe8ff-2f42-49fe-8cf8-4245d5277c01";
-const VLLM: &str = "a3d2f5b0-7c1e-4f1e-8a53-0c9c3b1c2d01";
-const EMBED: &str = "b7e0a2c4-9d3f-4b5a-8c21-112233445566";
+const RESNET: &str = "455d1dd3-723a-4444-8575-9cac9f49cd12";
+const VLLM: &str = "b6eed883-67b7-4cd8-8d5e-929384bcf198";
+const CONVERT: &str = "34b167c0-90aa-4383-8b0c-f60b21be02af";
+const WARM_UP: &str = "299dafc1-9435-4640-acbb-14956bd225a1";
+const PICKET: &str = "c31d2d92-bf7c-4e94-9944-b2dbd7179a86";
+const EMBED: &str = "38e3bb2b-3343-405b-b3fd-da3f91c935f3";
 /// The uid of the static pod on its node.
 const GATEWAY: &str = "0cf1abdd6a3b2f0e4a5d6c7b8a990011";
 
-fn whole(body: &str) -> Answer {
-    Answer::Whole(200, body.to_owned())
+fn whole(recording: &[u8]) -> Answer {
+    Answer::Whole(answer(recording))
+}
+
+fn open(recording: &[u8]) -> Answer {
+    Answer::Open(answer(recording))
 }
 
 /// A store that follows what a server tells of `node-1`.
@@ -49,13 +51,9 @@ fn knows(pods: &PodStore, uids: &[&str]) -> bool {
     pods.len() == uids.len() && uids.iter().all(|uid| pods.get(uid).is_some())
 }
 
-fn query(path: &str, key: &str) -> Option<String> {
-    let (_, query) = path.split_once('?')?;
-    let pairs = serde_urlencoded::from_str::<Vec<(String, String)>>(query).unwrap();
-    pairs
-        .into_iter()
-        .find(|(name, _)| name == key)
-        .map(|(_, value)| value)
+fn workload(pods: &PodStore, uid: &str) -> (String, String) {
+    let workload = pods.get(uid).unwrap().workload.clone();
+    (workload.kind, workload.name)
 }
 
 fn role(pod: &Pod, name: &str) -> Role {
@@ -64,125 +62,114 @@ fn role(pod: &Pod, name: &str) -> Role {
 }
 
 #[tokio::test]
-async fn a_list_in_pages_and_the_watch_after_it() {
-    let answers = [whole(PAGE_1), whole(PAGE_2), Answer::Open(WATCH.to_owned())];
-    let server = Server::replay(answers).await;
+async fn the_first_list_names_every_pod_of_the_node() {
+    let server = Server::replay([whole(LIST)]).await;
     let pods = followed(&server).await;
-    until(&pods, |pods| knows(pods, &[RESNET, EMBED, GATEWAY])).await;
-    let has_shell = |pods: &PodStore| {
-        let embed = pods.get(EMBED);
-        embed.is_some_and(|embed| embed.containers.len() == 2)
-    };
-    until(&pods, has_shell).await;
-    assert!(pods.is_synced());
+    until(&pods, PodStore::is_synced).await;
+    assert!(knows(
+        &pods,
+        &[RESNET, VLLM, CONVERT, WARM_UP, PICKET, GATEWAY]
+    ));
     assert_eq!(pods.trouble(Instant::now()), None);
-
+    for (uid, kind, name) in [
+        (RESNET, "Deployment", "resnet"),
+        (VLLM, "StatefulSet", "vllm"),
+        (CONVERT, "Job", "convert"),
+        (WARM_UP, "CronJob", "warm-up"),
+        (PICKET, "DaemonSet", "picket"),
+        (GATEWAY, "StaticPod", "gateway"),
+    ] {
+        assert_eq!(
+            workload(&pods, uid),
+            (kind.to_owned(), name.to_owned()),
+            "{uid}"
+        );
+    }
     let resnet = pods.get(RESNET).unwrap();
-    assert_eq!(resnet.workload.kind, "Deployment");
-    assert_eq!(resnet.workload.name, "resnet");
+    assert_eq!(resnet.labels["picket/watch"], "true");
+    assert_eq!(resnet.labels["team"], "vision");
     assert_eq!(role(&resnet, "server"), Role::Main);
     assert_eq!(role(&resnet, "fetch"), Role::Init);
     assert_eq!(role(&resnet, "proxy"), Role::Sidecar);
-    assert_eq!(resnet.containers[0].resources, ["nvidia.com/gpu"]);
-    let digest = format!("sha256:{}", "d".repeat(64));
-    assert_eq!(resnet.containers[0].image_digest, digest);
-    assert_eq!(resnet.containers[0].id, container::sample().id);
-    assert_eq!(
-        role(&pods.get(EMBED).unwrap(), "debugger-x7kq2"),
-        Role::Ephemeral
-    );
-    let gateway = pods.get(GATEWAY).unwrap();
-    assert_eq!(gateway.workload.name, "gateway");
-    assert_eq!(gateway.workload.kind, "StaticPod");
+    let served = &resnet.containers[0];
+    assert_eq!(served.resources, ["nvidia.com/gpu"]);
+    assert!(served.id.starts_with("471a4cb"), "{}", served.id);
+    let digest = &pods.get(VLLM).unwrap().containers[0].image_digest;
+    assert_eq!(*digest, format!("sha256:{}", "2".repeat(64)));
+}
 
-    let requests = server.requests(3).await;
-    for request in &requests {
-        let selector = query(request, "fieldSelector");
-        assert_eq!(selector.as_deref(), Some("spec.nodeName=node-1"));
-    }
-    assert_eq!(query(&requests[0], "resourceVersion").as_deref(), Some("0"));
-    assert!(query(&requests[1], "continue").is_some());
-    assert_eq!(query(&requests[2], "watch").as_deref(), Some("true"));
+#[tokio::test]
+async fn the_watch_tells_what_comes_changes_and_goes() {
+    let server = Server::replay([whole(LIST), open(WATCH)]).await;
+    let pods = followed(&server).await;
+    until(&pods, |pods| {
+        knows(pods, &[RESNET, WARM_UP, PICKET, GATEWAY, EMBED])
+    })
+    .await;
+    let embed = pods.get(EMBED).unwrap();
     assert_eq!(
-        query(&requests[2], "resourceVersion").as_deref(),
-        Some("1000")
+        workload(&pods, EMBED),
+        ("DaemonSet".to_owned(), "embed".to_owned())
     );
+    assert_eq!(embed.containers[0].resources, ["amd.com/gpu"]);
+    assert_eq!(role(&embed, "debugger-x7kq2"), Role::Ephemeral);
+    let requests = server.requests(2).await;
+    assert_eq!(requests, [request(LIST), request(WATCH)]);
 }
 
 #[tokio::test]
 async fn a_watch_that_ends_goes_on_from_the_bookmark() {
-    let answers = [whole(PAGE_2), Answer::Events(WATCH.to_owned())];
-    let server = Server::replay(answers).await;
+    let server = Server::replay([whole(LIST), whole(WATCH)]).await;
     let pods = followed(&server).await;
     let requests = server.requests(3).await;
-    assert_eq!(query(&requests[2], "watch").as_deref(), Some("true"));
-    assert_eq!(
-        query(&requests[2], "resourceVersion").as_deref(),
-        Some("1200")
-    );
-    assert!(knows(&pods, &[RESNET, EMBED]));
+    assert_eq!(requests[2], request(CUT));
+    assert!(knows(&pods, &[RESNET, WARM_UP, PICKET, GATEWAY, EMBED]));
     assert_eq!(pods.trouble(Instant::now()), None);
 }
 
 #[tokio::test]
+async fn a_connection_that_breaks_costs_nothing() {
+    let cut = Answer::Broken(answer(CUT));
+    let server = Server::replay([whole(LIST), whole(WATCH), cut, whole(RESUMED)]).await;
+    let pods = followed(&server).await;
+    until(&pods, |pods| {
+        let resnet = pods.get(RESNET);
+        resnet.is_some_and(|resnet| resnet.labels["team"] == "vision-2")
+    })
+    .await;
+    // The new pod of the StatefulSet was told before the break.
+    assert_eq!(pods.len(), 6);
+    let requests = server.requests(4).await;
+    assert_eq!(requests[3], request(RESUMED));
+}
+
+#[tokio::test]
 async fn what_is_too_old_is_listed_anew() {
-    for gone in [
-        Answer::Events(GONE.to_owned()),
-        Answer::Whole(410, status_of(GONE)),
-    ] {
-        let answers = [whole(PAGE_1), whole(PAGE_2), gone, whole(RELIST)];
-        let server = Server::replay(answers).await;
+    // Older API servers give the same status as the answer's own, in place of an event.
+    for gone in [whole(GONE), Answer::of(410, &status_of(GONE))] {
+        let server = Server::replay([whole(LIST), whole(WATCH), gone, whole(RELIST)]).await;
         let pods = followed(&server).await;
-        until(&pods, |pods| knows(pods, &[EMBED])).await;
+        until(&pods, |pods| {
+            pods.get(RESNET).is_none() && pods.get(EMBED).is_some()
+        })
+        .await;
         let requests = server.requests(5).await;
-        assert_eq!(
-            query(&requests[4], "resourceVersion").as_deref(),
-            Some("5300")
-        );
+        assert_eq!(requests[3], request(RELIST));
     }
 }
 
-/// The object of an event, as the body of an answer has it.
-fn status_of(event: &str) -> String {
+/// The object of the only event.
+fn status_of(recording: &[u8]) -> String {
+    let text = String::from_utf8(answer(recording)).unwrap();
+    let event = text.lines().find(|line| line.starts_with('{')).unwrap();
     let event: serde_json::Value = serde_json::from_str(event).unwrap();
     event["object"].to_string()
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_costs_nothing() {
-    let mut events = WATCH.split_inclusive('\n');
-    let (first, rest) = (events.next().unwrap().to_owned(), events.collect());
-    let answers = [
-        whole(PAGE_1),
-        whole(PAGE_2),
-        Answer::Broken(first),
-        Answer::Open(rest),
-    ];
-    let server = Server::replay(answers).await;
-    let pods = followed(&server).await;
-    until(&pods, |pods| pods.get(EMBED).is_some()).await;
-    assert!(knows(&pods, &[RESNET, VLLM, EMBED, GATEWAY]));
-    let vllm = pods.get(VLLM).unwrap().workload.clone();
-    assert_eq!(
-        (vllm.name.as_str(), vllm.kind.as_str()),
-        ("vllm", "LeaderWorkerSet")
-    );
-    until(&pods, |pods| knows(pods, &[RESNET, EMBED, GATEWAY])).await;
-    let requests = server.requests(4).await;
-    assert_eq!(
-        query(&requests[3], "resourceVersion").as_deref(),
-        Some("1003")
-    );
-}
-
-#[tokio::test]
 async fn what_cannot_be_used_is_told_and_tried_again() {
-    let answers = [
-        whole("<html>login</html>"),
-        Answer::Whole(403, FORBIDDEN.to_owned()),
-        whole(PAGE_2),
-    ];
-    let server = Server::replay(answers).await;
+    let login = Answer::of(200, "<html>login</html>");
+    let server = Server::replay([login, whole(FORBIDDEN), whole(LIST)]).await;
     let pods = followed(&server).await;
     let told = |what: &'static str| {
         move |pods: &PodStore| {
@@ -193,26 +180,26 @@ async fn what_cannot_be_used_is_told_and_tried_again() {
     until(&pods, told("does not tell of this node's pods")).await;
     until(&pods, told("cannot list resource \"pods\"")).await;
     assert!(told("rbac.yaml")(&pods));
-    until(&pods, |pods| knows(pods, &[VLLM])).await;
+    assert!(!told("Status {")(&pods));
+    until(&pods, |pods| pods.get(VLLM).is_some()).await;
     until(&pods, |pods| pods.trouble(Instant::now()).is_none()).await;
 }
 
 #[tokio::test]
 async fn what_is_no_event_does_not_end_the_watch() {
-    let answers = [
-        whole(PAGE_2),
-        Answer::Open(format!("{{\"type\":\"ADDED\",\"object\":7}}\n{WATCH}")),
-        Answer::Open(WATCH.to_owned()),
-    ];
-    let server = Server::replay(answers).await;
+    let no_event = Answer::of(200, "{\"type\":\"ADDED\",\"object\":7}\n");
+    let server = Server::replay([whole(LIST), no_event, open(WATCH)]).await;
     let pods = followed(&server).await;
-    until(&pods, |pods| knows(pods, &[RESNET, EMBED])).await;
+    until(&pods, |pods| {
+        pods.get(EMBED).is_some() && pods.get(VLLM).is_none()
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn nobody_waits_for_a_server_that_hangs_or_is_slow() {
-    let slow = Answer::Slow(std::time::Duration::from_secs(1), PAGE_1.to_owned());
-    for (answers, comes) in [(vec![], false), (vec![slow, whole(PAGE_2)], true)] {
+    let slow = Answer::Slow(Duration::from_secs(1), answer(LIST));
+    for (answers, comes) in [(vec![], false), (vec![slow], true)] {
         let server = Server::replay(answers).await;
         let followed = followed(&server).await;
         server.requests(1).await;
@@ -237,7 +224,7 @@ async fn nobody_waits_for_a_server_that_hangs_or_is_slow() {
             let named = Container {
                 runtime: Runtime::Containerd,
                 namespace: "models".to_owned(),
-                pod: "resnet-5d59d67564-x7kq2".to_owned(),
+                pod: "resnet-5f7b94589c-2fppj".to_owned(),
                 name: "server".to_owned(),
                 workload: "resnet".to_owned(),
                 workload_kind: "Deployment".to_owned(),

@@ -1,4 +1,4 @@
-//! An API server that gives the answers of a conversation in their order, each on a connection of its own.
+//! An API server that gives the answers of a conversation in their order, one to each request.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -8,19 +8,26 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// What the server does with a request.
+/// What the server does with a request. The bytes are those of HTTP, from the status line on.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// This status and body.
-    Whole(u16, String),
+    /// These bytes, after which the connection can be used again.
+    Whole(Vec<u8>),
     /// The same after so long.
-    Slow(Duration, String),
-    /// These events, and the end of the stream.
-    Events(String),
-    /// These events, and then the connection breaks within the next one.
-    Broken(String),
-    /// These events, and silence.
-    Open(String),
+    Slow(Duration, Vec<u8>),
+    /// These bytes, and silence.
+    Open(Vec<u8>),
+    /// These bytes, and the end of the connection.
+    Broken(Vec<u8>),
+}
+
+impl Answer {
+    /// A whole answer with this status and body.
+    pub fn of(status: u16, body: &str) -> Self {
+        let length = body.len();
+        let head = "Content-Type: application/json\r\nContent-Length:";
+        Self::Whole(format!("HTTP/1.1 {status} Answer\r\n{head} {length}\r\n\r\n{body}").into())
+    }
 }
 
 /// A running server.
@@ -58,59 +65,35 @@ impl Server {
     }
 }
 
+/// Serves one connection until one side ends it.
 async fn serve(
     mut stream: TcpStream,
     answers: &Mutex<VecDeque<Answer>>,
     requested: &watch::Sender<Vec<String>>,
 ) -> std::io::Result<()> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await?);
+    loop {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await?);
+        }
+        let head = String::from_utf8_lossy(&head).into_owned();
+        let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+        let answer = answers.lock().unwrap().pop_front();
+        requested.send_modify(|requests| requests.push(path));
+        match answer {
+            Some(Answer::Whole(bytes)) => stream.write_all(&bytes).await?,
+            Some(Answer::Slow(delay, bytes)) => {
+                tokio::time::sleep(delay).await;
+                stream.write_all(&bytes).await?;
+            }
+            Some(Answer::Broken(bytes)) => return stream.write_all(&bytes).await,
+            Some(Answer::Open(bytes)) => {
+                stream.write_all(&bytes).await?;
+                return silence(&mut stream).await;
+            }
+            None => return silence(&mut stream).await,
+        }
     }
-    let head = String::from_utf8_lossy(&head).into_owned();
-    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-    let answer = answers.lock().unwrap().pop_front();
-    requested.send_modify(|requests| requests.push(path));
-    match answer {
-        Some(Answer::Whole(status, body)) => whole(&mut stream, status, &body).await,
-        Some(Answer::Slow(delay, body)) => {
-            tokio::time::sleep(delay).await;
-            whole(&mut stream, 200, &body).await
-        }
-        Some(Answer::Events(events)) => {
-            send(&mut stream, &events).await?;
-            stream.write_all(b"0\r\n\r\n").await
-        }
-        Some(Answer::Broken(events)) => {
-            send(&mut stream, &events).await?;
-            stream.write_all(b"400\r\n{\"type\":\"MODIF").await
-        }
-        Some(Answer::Open(events)) => {
-            send(&mut stream, &events).await?;
-            silence(&mut stream).await
-        }
-        None => silence(&mut stream).await,
-    }
-}
-
-async fn whole(stream: &mut TcpStream, status: u16, body: &str) -> std::io::Result<()> {
-    let head = format!(
-        "HTTP/1.1 {status} Answer\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).await?;
-    stream.write_all(body.as_bytes()).await
-}
-
-/// The beginning of a watch: every event in a piece of its own.
-async fn send(stream: &mut TcpStream, events: &str) -> std::io::Result<()> {
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
-    stream.write_all(head.as_bytes()).await?;
-    for event in events.split_inclusive('\n') {
-        let piece = format!("{:x}\r\n{event}\r\n", event.len());
-        stream.write_all(piece.as_bytes()).await?;
-    }
-    Ok(())
 }
 
 /// Says nothing until the client goes away.
