@@ -3,10 +3,12 @@
 //! Danger is in nats like surprise, so the two add up to the score: one nat more makes a finding count as if it had
 //! been e times as surprising. The values are judgements about what a model server has no business doing.
 
+mod code;
 mod models;
 mod profiles;
 mod programs;
 
+use code::{becomes_temporary_code, is_temporary_code};
 pub use models::added;
 pub use programs::started_again;
 use programs::{is_entrypoint, is_looked_for, is_question, is_worker};
@@ -51,6 +53,8 @@ pub enum Category {
     FileWrite,
     /// A file in a scratch place was written.
     ScratchWrite,
+    /// A file in a temporary folder was written, and is code by its name.
+    TemporaryCode,
     /// A privileged call was made.
     Privileged,
     /// A system call was used that is not part of every program's life.
@@ -127,6 +131,7 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         Family::FileWrite if CHARACTER_DEVICES.contains(&sighting.fact.value.as_str()) => {
             return None;
         }
+        Family::FileWrite if is_temporary_code(&sighting.raw) => Category::TemporaryCode,
         Family::FileWrite if marks.scratch => Category::ScratchWrite,
         Family::FileWrite => Category::FileWrite,
         Family::FileRead if marks.escape_path => Category::EscapePath,
@@ -140,6 +145,7 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         Family::FileChange if marks.model_file => Category::ModelWrite,
         Family::FileChange if marks.code_path => Category::CodeWrite,
         Family::FileChange if marks.secret_file => Category::SecretWrite,
+        Family::FileChange if becomes_temporary_code(&sighting.raw) => Category::TemporaryCode,
         Family::FileChange if marks.scratch => Category::ScratchWrite,
         Family::FileChange => Category::FileChange,
         Family::FileAttempt if marks.escape_path => Category::EscapeAttempt,
@@ -225,8 +231,8 @@ pub const PAGES_FROM: f64 = begins_at(Severity::High);
 const NOTE: f64 = 4.9;
 
 /// Highest score of a category, where it has one. The container's own command is chosen by who deploys it, a worker
-/// can do no more than the program that started it, a library's question only gets its answer, and a further model serves
-/// when somebody has it loaded. When the process came through the container runtime, an operator's
+/// can do no more than the program that started it, a library's question only gets its answer, a further model serves
+/// when somebody has it loaded, and compilers leave code in temporary folders. When the process came through the container runtime, an operator's
 /// `exec` cannot be told from an intruder's, so it is reported but does not page; writes to models and credentials
 /// weigh more.
 #[must_use]
@@ -234,7 +240,11 @@ pub fn ceiling(category: Category, origin: Origin) -> f64 {
     match (origin, category) {
         (
             Origin::Server,
-            Category::Entrypoint | Category::Worker | Category::Question | Category::FurtherModel,
+            Category::Entrypoint
+            | Category::Worker
+            | Category::Question
+            | Category::FurtherModel
+            | Category::TemporaryCode,
         ) => NOTE,
         (Origin::Server, _) => f64::INFINITY,
         (Origin::Runtime, Category::ModelWrite | Category::SecretWrite) => 7.9,
@@ -293,6 +303,7 @@ impl Category {
             Self::SecretWrite => &profiles::SECRET_WRITE,
             Self::FileWrite => &profiles::FILE_WRITE,
             Self::ScratchWrite => &profiles::SCRATCH_WRITE,
+            Self::TemporaryCode => &profiles::TEMPORARY_CODE,
             Self::Privileged => &profiles::PRIVILEGED,
             Self::Syscall => &profiles::SYSCALL,
             Self::SecretAttempt => &profiles::SECRET_ATTEMPT,
@@ -350,6 +361,7 @@ mod tests {
             Category::Worker,
             Category::Question,
             Category::FurtherModel,
+            Category::TemporaryCode,
         ] {
             let low = severity(ceiling(category, Origin::Server));
             assert_eq!(low, Some(Severity::Low));
@@ -424,6 +436,7 @@ mod tests {
             Category::FileChange,
             Category::FurtherModel,
             Category::ScratchWrite,
+            Category::TemporaryCode,
             Category::Entrypoint,
             Category::Worker,
             Category::Question,

@@ -113,6 +113,10 @@ pub fn novelty_title(category: Category, sighting: &Sighting) -> String {
             format!("{who} changed a temporary file in a new way: {raw}")
         }
         Category::ScratchWrite => format!("{who} wrote the temporary file {raw}, of a new kind"),
+        Category::TemporaryCode if is_change => {
+            format!("{who} changed what is code in a temporary folder: {raw}")
+        }
+        Category::TemporaryCode => format!("{who} wrote code into a temporary folder: {raw}"),
         Category::Privileged => format!("{who} made a privileged call: {raw}"),
         Category::SecretAttempt => format!("{who} looked for credentials and got none: {raw}"),
         Category::EscapeAttempt => {
@@ -350,6 +354,7 @@ mod tests {
             Category::CodeWrite,
             Category::SecretWrite,
             Category::ScratchWrite,
+            Category::TemporaryCode,
             Category::FileChange,
         ] {
             let title = novelty_title(category, &change);

@@ -156,6 +156,14 @@ pub(super) const SCRATCH_WRITE: Profile = Profile {
     next_step: "Look at the file's content and whether it was run.",
 };
 
+pub(super) const TEMPORARY_CODE: Profile = Profile {
+    class: Class::File,
+    danger: 1.9,
+    why: "a server's code comes with its image; compilers leave some there too",
+    techniques: &[t::TOOL_TRANSFER, t::SCRIPTING],
+    next_step: "Copy the file before it is removed; see what wrote it and whether a compiler's cache explains it.",
+};
+
 pub(super) const PRIVILEGED: Profile = Profile {
     class: Class::Privilege,
     danger: 8.5,
