@@ -10,8 +10,9 @@ const PRIOR_SCALE: f64 = 0.5;
 /// How many distances that prior weighs as much as.
 const PRIOR_WEIGHT: f64 = 5.0;
 
-/// The smallest p-value of one window: what is rarer counts no more, so that no window alone makes a claim.
-const SMALLEST_P: f64 = 1e-5;
+/// The smallest p-value of one window: what is rarer counts no more, so that it takes three windows to make a claim. What is
+/// over within two is mostly nobody's work: memory that is reclaimed before a process is killed, a burst of retries.
+const SMALLEST_P: f64 = 1e-4;
 
 /// How far ordinary windows lie.
 #[derive(Clone, Debug)]
