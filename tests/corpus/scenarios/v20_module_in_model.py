@@ -2,7 +2,6 @@
 id: V20
 name: module-in-model
 class: quiet
-set: held-out
 phase: reload
 trigger: model
 evidence: [file]
