@@ -12,6 +12,9 @@ seconds: 80
 what: >
   Has the server rotate its log a dozen times within a minute, so that nothing is left of what it said before: the one old
   log that is kept is overwritten each time. A rotation is ordinary; a dozen of nearly empty logs are not.
+missed: >
+  A rotation is known by what is renamed. How often a known change is made is not counted, and a dozen of them take hardly
+  any calls.
 """
 
 from corpus import access_log
