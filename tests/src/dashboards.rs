@@ -36,15 +36,15 @@ pub struct Variable {
 /// # Errors
 /// When a dashboard cannot be read.
 pub fn queries() -> Result<Vec<Query>> {
-    panels(|kind| kind != "logs")
+    panels(|kind| kind != "logs", &[])
 }
 
-/// The queries of Loki.
+/// The queries of Loki, with these values of variables chosen, which are regular expressions.
 ///
 /// # Errors
 /// When a dashboard cannot be read.
-pub fn logs() -> Result<Vec<Query>> {
-    panels(|kind| kind == "logs")
+pub fn logs(chosen: &[(&str, &str)]) -> Result<Vec<Query>> {
+    panels(|kind| kind == "logs", chosen)
 }
 
 /// The variables.
@@ -74,7 +74,7 @@ pub fn variables() -> Result<Vec<Variable>> {
     Ok(variables)
 }
 
-fn panels(is_wanted: impl Fn(&str) -> bool) -> Result<Vec<Query>> {
+fn panels(is_wanted: impl Fn(&str) -> bool, chosen: &[(&str, &str)]) -> Result<Vec<Query>> {
     let mut queries = Vec::new();
     for dashboard in dashboards()? {
         let panels = list(&dashboard["panels"]).iter();
@@ -82,7 +82,7 @@ fn panels(is_wanted: impl Fn(&str) -> bool) -> Result<Vec<Query>> {
             let place = format!("{}: {}", text(&dashboard["title"]), text(&panel["title"]));
             queries.extend(list(&panel["targets"]).iter().map(|target| Query {
                 place: place.clone(),
-                text: everything(text(&target["expr"])),
+                text: everything(&choose(text(&target["expr"]), chosen)),
                 instant: target["instant"] == true,
             }));
         }
@@ -100,6 +100,15 @@ fn dashboards() -> Result<Vec<Value>> {
     dashboards.collect()
 }
 
+fn choose(query: &str, chosen: &[(&str, &str)]) -> String {
+    chosen
+        .iter()
+        .fold(query.to_owned(), |query, (name, value)| {
+            query.replace(&format!("\"${name}\""), &format!("\"{value}\""))
+        })
+}
+
+/// The query with all that is not chosen yet.
 fn everything(query: &str) -> String {
     let query = query.replace("$__rate_interval", "2m");
     let variables = [

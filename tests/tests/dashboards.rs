@@ -85,12 +85,13 @@ fn chosen(shown: &mut Shown) -> Result<()> {
     Ok(())
 }
 
-/// There is no Loki here: what its query takes out of a line must be in a line that the agent wrote.
+/// There is no Loki here, but in the test `logs`: what its query takes out of a line must be in a line that a live agent
+/// wrote.
 fn log_panel(shown: &mut Shown) -> Result<()> {
     let findings = shown.0.scene.home.findings();
     let finding = findings.first().context("no finding")?;
     let name = shown.0.scene.name()?;
-    for query in logs()? {
+    for query in logs(&[])? {
         let (_, fields) = query.text.split_once("| json ").context("no fields")?;
         let (fields, rest) = fields.split_once(" | ").context("no filter")?;
         for field in fields.split(", ") {
@@ -100,9 +101,9 @@ fn log_panel(shown: &mut Shown) -> Result<()> {
             let value = finding.pointer(&pointer).unwrap_or(&Value::Null);
             ensure!(!value.is_null(), "{}: a line has no {path}", query.place);
             let known = match label.trim() {
-                "class" => *value == 2004,
-                "namespace" => *value == "docker",
-                "pod" => *value == name.as_str(),
+                "finding_class" => *value == 2004,
+                "finding_namespace" => *value == "docker",
+                "finding_pod" | "finding_container" => *value == name.as_str(),
                 _ => true,
             };
             ensure!(known, "{}: {label} is {value}", query.place);

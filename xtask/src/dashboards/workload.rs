@@ -128,13 +128,34 @@ fn findings() -> Row {
             logs(
                 "Findings in full",
                 "OCSF lines from the agents' standard output, by way of Loki.",
-                "{app=\"picket\"} | json class=\"class_uid\", severity=\"severity\", message=\"message\", \
-                 namespace=\"resources[0].namespace\", pod=\"resources[0].name\" \
-                 | class=\"2004\" | namespace=~\"$namespace\" | pod=~\"$pod\" \
-                 | line_format \"{{.severity}} {{.message}}\""
-                    .to_owned(),
+                findings_in_full(),
             ),
             ])
             .collect(),
     }
+}
+
+/// The log lines of the chosen containers' findings.
+///
+/// Loki renames a field of a line that has the name of a label of its stream, and a collector's labels say where the agent
+/// runs: `namespace` and `pod` are the agent's there, and so the line's have names of their own.
+fn findings_in_full() -> String {
+    let fields = [
+        ("class", "class_uid"),
+        ("event", "finding_info.uid"),
+        ("severity", "severity"),
+        ("message", "message"),
+        ("namespace", "resources[0].namespace"),
+        ("pod", "resources[0].name"),
+        ("container", "resources[0].data.container"),
+    ];
+    let fields = fields.map(|(name, path)| format!("finding_{name}=\"{path}\""));
+    let fields = fields.join(", ");
+    let chosen = ["namespace", "pod", "container"];
+    let chosen = chosen.map(|name| format!(" | finding_{name}=~\"${name}\""));
+    let chosen = chosen.concat();
+    format!(
+        "{{service_name=\"picket\"}} | json {fields} | finding_class=\"2004\"{chosen} \
+         | line_format \"{{{{.finding_severity}}}} {{{{.finding_message}}}}\""
+    )
 }
