@@ -128,6 +128,25 @@ pub fn get(host: SocketAddr, path: &str) -> Result<String> {
     }
 }
 
+/// The part of an address after its question mark.
+#[must_use]
+pub fn parameters(pairs: &[(&str, &str)]) -> String {
+    let pairs = pairs
+        .iter()
+        .map(|(name, value)| format!("{name}={}", encode(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+fn encode(value: &str) -> String {
+    let bytes = value.bytes().map(|byte| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => {
+            char::from(byte).to_string()
+        }
+        other => format!("%{other:02X}"),
+    });
+    bytes.collect()
+}
+
 fn read_answer(reader: &mut impl BufRead) -> Result<Answer> {
     let status_line = read_line(reader)?;
     let status = status_line
@@ -209,6 +228,12 @@ mod tests {
         let chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
         let answer = read_answer(&mut &chunks[..]).unwrap();
         assert_eq!((answer.status, answer.body.as_str()), (200, "abcde"));
+    }
+
+    #[test]
+    fn parameters_are_encoded() {
+        let pairs = [("query", "a{b=\"c d\"}"), ("limit", "9")];
+        assert_eq!(parameters(&pairs), "query=a%7Bb%3D%22c%20d%22%7D&limit=9");
     }
 
     #[test]

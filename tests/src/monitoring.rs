@@ -1,6 +1,7 @@
-//! The real Prometheus and Alertmanager with what `deploy/prometheus` holds, and whom Alertmanager tells.
+//! The real Prometheus and Alertmanager with what `deploy/prometheus` holds, whom Alertmanager tells, and a real Loki.
 
 mod alertmanager;
+mod loki;
 mod prometheus;
 mod receiver;
 mod scene;
@@ -8,6 +9,7 @@ mod server;
 mod story;
 
 pub use alertmanager::Alertmanager;
+pub use loki::{Entry, Loki};
 pub use prometheus::{GRAFANA, Prometheus, RUNBOOKS, Series};
 pub use receiver::{Message, Receiver};
 pub use scene::{Intruder, Scene};

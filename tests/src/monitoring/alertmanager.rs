@@ -71,6 +71,7 @@ impl Alertmanager {
             &arguments,
             directory,
             self.address,
+            "/-/ready",
         )?);
         Ok(())
     }

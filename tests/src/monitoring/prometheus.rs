@@ -117,6 +117,7 @@ impl Prometheus {
             &arguments,
             directory,
             self.address,
+            "/-/ready",
         )?);
         Ok(())
     }
@@ -133,11 +134,7 @@ impl Prometheus {
     /// # Errors
     /// When it does not answer, or with an error.
     pub fn api(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Value> {
-        let pairs = parameters
-            .iter()
-            .map(|(name, value)| format!("{name}={}", encode(value)));
-        let pairs: Vec<String> = pairs.collect();
-        let path = format!("/api/v1/{path}?{}", pairs.join("&"));
+        let path = format!("/api/v1/{path}?{}", http::parameters(parameters));
         let answer: Value = serde_json::from_str(&http::get(self.address, &path)?)?;
         ensure!(answer["status"] == "success", "{answer}");
         Ok(answer["data"].clone())
@@ -225,17 +222,6 @@ fn all_series(data: &Value) -> Vec<Series> {
     series.collect()
 }
 
-/// A value in a query string.
-fn encode(value: &str) -> String {
-    let bytes = value.bytes().map(|byte| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => {
-            char::from(byte).to_string()
-        }
-        other => format!("%{other:02X}"),
-    });
-    bytes.collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -253,10 +239,5 @@ mod tests {
         assert_eq!(samples.len(), 3);
         assert_eq!(samples.first(), Some(&&(1.5, 2.0)));
         assert!(samples.last().is_some_and(|(_, value)| value.is_infinite()));
-    }
-
-    #[test]
-    fn queries_are_encoded() {
-        assert_eq!(encode("a{b=\"c d\"}"), "a%7Bb%3D%22c%20d%22%7D");
     }
 }

@@ -22,12 +22,13 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts a program that says at `/-/ready` of `address` when it is ready, and logs into `directory`.
+    /// Starts a program that says at `ready`, a page of `address`, when it is ready, and logs into `directory`.
     pub fn start(
         name: &str,
         arguments: &[String],
         directory: &Path,
         address: SocketAddr,
+        ready: &str,
     ) -> Result<Self> {
         let program = find(name).with_context(|| format!("{name} is not there"))?;
         let log = directory.join(format!("{name}.log"));
@@ -45,7 +46,7 @@ impl Server {
             if let Some(status) = server.child.try_wait()? {
                 return Ok(Some(Err(status)));
             }
-            http::get(address, "/-/ready").map(|_| Some(Ok(())))
+            http::get(address, ready).map(|_| Some(Ok(())))
         })
         .with_context(|| server.log())?
         .or_else(|status| bail!("{name} ended ({status}): {}", server.log()))?;
