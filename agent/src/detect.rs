@@ -28,7 +28,6 @@ pub mod outlook;
 pub mod rates;
 pub mod sequence;
 pub mod signals;
-pub mod succession;
 pub mod technique;
 pub mod time;
 pub mod verdict;

@@ -16,7 +16,6 @@ use crate::detect::claim::{At, Claim, counts_alone};
 use crate::detect::evidence::{Evidence, threshold};
 use crate::detect::finding::{Class, Contribution, Method};
 use crate::detect::outlook::MONTH_S;
-use crate::detect::succession::Succession;
 use crate::detect::technique;
 use crate::detect::wording;
 use crate::observe::event::CgroupId;
@@ -55,9 +54,6 @@ const ROUNDING: f64 = 1e-6;
 struct Gathered {
     /// Against windows clearly beyond what was learned.
     level: Evidence,
-    /// Against the last of them together, which tells sooner what is short and strong.
-    #[serde(default)]
-    succession: Succession,
     /// Against windows that are rare both by what was learned and by what this container did before.
     news: Evidence,
     stream: ScoreStream,
@@ -129,8 +125,8 @@ impl RateLayer {
             return None;
         };
         let seconds = report.length_ns as f64 / 1e9;
-        // Three kinds of evidence share the month.
-        let once_a_month = threshold(seconds, 1.0) + 3.0_f64.ln();
+        // Two kinds of evidence share the month.
+        let once_a_month = threshold(seconds, 1.0) + std::f64::consts::LN_2;
         let nats = here.gather(&verdict, seconds, once_a_month + MOST_BEYOND);
         let limit = once_a_month - self.findings_per_month.max(1e-3).ln();
         watch.current = Some((nats, limit));
@@ -220,18 +216,14 @@ fn new_work(baseline: &Baseline, phase: Phase) -> f64 {
 impl Gathered {
     /// Takes one judged window in and tells the evidence, nats.
     fn gather(&mut self, verdict: &Verdict, window_s: f64, ceiling: f64) -> f64 {
-        let frozen = self.nats(ceiling) >= ceiling / 4.0;
+        let frozen = self.level.nats().max(self.news.nats()) >= ceiling / 4.0;
         let by_past = self.stream.push(verdict.score, window_s, frozen);
         // Windows in between say nothing: such are too few for evidence to gather by chance while they are not counted
         // (what clear ones bring on average, and ordinary ones take, leaves room for one in ten of them).
         if verdict.excess > CLEARLY_BEYOND {
             self.level.add(verdict.p, ceiling);
-            self.succession.add(verdict.p);
-        } else {
-            if verdict.is_ordinary() {
-                self.level.add(1.0, ceiling);
-            }
-            self.succession.add(1.0);
+        } else if verdict.is_ordinary() {
+            self.level.add(1.0, ceiling);
         }
         // A rarer regime that was learned is rare for as long as it lasts, but not beyond what was learned.
         let by_both = match by_past {
@@ -239,13 +231,7 @@ impl Gathered {
             _ => 1.0,
         };
         self.news.add(by_both, ceiling);
-        self.nats(ceiling)
-    }
-
-    /// The strongest evidence there is, nats, at most the ceiling.
-    fn nats(&self, ceiling: f64) -> f64 {
-        let gathered = self.level.nats().max(self.news.nats());
-        gathered.max(self.succession.nats().min(ceiling))
+        self.level.nats().max(self.news.nats())
     }
 }
 
