@@ -149,6 +149,57 @@ fn a_lasting_change_of_proportions_is_found_within_minutes() {
     }
 }
 
+/// Which half a window falls into is chance; what was learned was learned.
+#[test]
+fn a_window_like_one_that_was_learned_is_not_rare_whichever_half_that_is_in() {
+    let mut workload = Workload::new(4, 0.0);
+    let mut half = || {
+        let row = |features| Row {
+            in_first_half: true,
+            tag: 0,
+            features,
+        };
+        (0..40).map(|_| row(workload.next())).collect::<Vec<_>>()
+    };
+    let (mut with, without) = (half(), half());
+    for row in with.iter_mut().take(3) {
+        row.features[2] += 4.0;
+    }
+    let alike = with[0].features.clone();
+    let rows = with.len() + without.len();
+    let [one, other] = [(&with, &without), (&without, &with)]
+        .map(|(fits, calibrates)| Half::fit(fits.clone(), calibrates.clone(), WIDTH + 1).unwrap());
+    for halves in [[one.clone(), other.clone()], [other, one]] {
+        let model = RateModel { halves, rows };
+        let verdict = model.judge(&alike, 0, &OwnLevel::default()).unwrap();
+        assert!(verdict.p > 0.05, "{verdict:?}");
+    }
+}
+
+#[test]
+fn a_start_beside_few_requests_does_not_hide_what_is_done_beside_many() {
+    // Every tenth window has three requests, and what is done at a start besides.
+    let mut workload = Workload::new(6, 0.0);
+    let mut number = 0;
+    let mut bench = Bench::learned(100, || {
+        number += 1;
+        let mut features = workload.next();
+        if number % 10 == 0 {
+            features[WIDTH] = 3.0_f64.ln();
+            features[2] += 2.0;
+            features[9] += 3.0;
+        }
+        features
+    });
+    let windows = (0..20).map(|_| {
+        let mut features = workload.next();
+        features[2] += 4.0;
+        features
+    });
+    let found = bench.first_claim(windows);
+    assert!(found.is_some_and(|window| window < 6), "{found:?}");
+}
+
 #[test]
 fn the_changed_feature_is_the_first_reason() {
     let mut workload = Workload::new(5, 0.3);
