@@ -10,6 +10,9 @@ const FIXED_NUMBERS: &[&str] = &["25519"];
 /// Prometheus' client for Python keeps a `.db` file a process.
 const VOLATILE_ENDINGS: &[&str] = &[".log", ".pid", ".sock", ".lock", ".tmp", ".db"];
 
+/// A word has so many consonants in a row at most.
+const MOST_CONSONANTS: usize = 3;
+
 /// The component with its machine-made parts replaced by `*`. `volatile` says that it lies in a directory where such
 /// parts are the rule.
 pub(super) fn generalise(name: &str, volatile: bool) -> Cow<'_, str> {
@@ -73,6 +76,10 @@ fn temporary(name: &str, volatile: bool) -> Option<String> {
     if !volatile {
         return None;
     }
+    // Python's tempfile tries the folder out with a bare random name, once a process.
+    if name.len() == 8 && is_python_random(name) && !is_of_words(name) {
+        return Some("*".to_owned());
+    }
     // Compilers' intermediate files.
     if let Some(found) = with_random("cc", 6, is_mixed) {
         return Some(found);
@@ -125,6 +132,16 @@ fn is_python_random(part: &str) -> bool {
     part.bytes()
         .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         && part.bytes().any(|b| b.is_ascii_lowercase())
+}
+
+/// Words joined by `_`, each with a number behind it or none: letters that nobody can pronounce are no word.
+fn is_of_words(part: &str) -> bool {
+    part.split('_').all(|word| {
+        let letters = word.trim_end_matches(|c: char| c.is_ascii_digit());
+        let consonants = letters.split(|c: char| "aeiouy".contains(c));
+        letters.bytes().all(|b| b.is_ascii_lowercase())
+            && consonants.map(str::len).max().unwrap_or_default() <= MOST_CONSONANTS
+    })
 }
 
 /// Letters and digits mixed as words are not: capitals within, or digits before letters. `config`, `README` and
