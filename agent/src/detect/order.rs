@@ -8,10 +8,15 @@
 //! the first time, and a pair whose second step is an old habit is not seen at all.
 
 mod danger;
+mod network;
+mod reads;
 
 use std::collections::{BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
+
+use network::Network;
+use reads::Reads;
 
 use super::claim::{At, Claim};
 use super::finding::Method;
@@ -28,20 +33,15 @@ use crate::observe::window::WindowReport;
 /// Steps further apart than this are not one after the other.
 const WITHIN_NS: u64 = 300_000_000_000;
 
+/// So long a model file that is read again waits for what may be the reason: who reloads reads some files before others are
+/// fetched.
+const REASON_COMES_NS: u64 = 60_000_000_000;
+
 /// Steps, files written, and pairs that wait for the end of their window, of one container.
 const MOST: usize = 64;
 
 /// Pairs of a container that were told, so that they are told once.
 const MOST_TOLD: usize = 256;
-
-/// From so many bytes in one window on, something was fetched or handed in.
-const MUCH: u64 = 64 * 1024;
-
-/// A window's mean request of so many times the usual size is odd.
-const ODD: f64 = 8.0;
-
-/// Windows with requests that make a usual size.
-const ENOUGH: u32 = 20;
 
 /// How many months of learning the prior is worth.
 const PRIOR_MONTHS: f64 = 1.0;
@@ -66,19 +66,12 @@ struct Noticed {
     before: Option<Taken>,
     after: Step,
     sighting: Sighting,
-}
-
-/// When something last came over the network.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-struct Network {
-    download: Option<Moment>,
-    ingest: Option<Moment>,
-    request: Option<Moment>,
-    odd: Option<Moment>,
-    /// Mean logarithm of the bytes of a request, and of how many windows.
-    usual: f64,
-    windows: u32,
+    /// Of a model file that is read: when this process read it before.
+    #[serde(default)]
+    last_read: Option<Moment>,
+    /// Its family learned while it waited.
+    #[serde(default)]
+    learned: bool,
 }
 
 /// The layer's memory of one container.
@@ -89,6 +82,9 @@ pub struct Watch {
     /// Files written, apart, as a server may write so many that they would crowd out all else.
     written: VecDeque<Taken>,
     noticed: Vec<Noticed>,
+    /// Model files that were read again, and wait for a reason.
+    reread: Vec<Noticed>,
+    reads: Reads,
     network: Network,
     told: BTreeSet<u64>,
 }
@@ -99,9 +95,16 @@ impl Watch {
         if sighting.fact.origin == Origin::Runtime {
             return;
         }
+        let last_read = is_model_read(sighting)
+            .then(|| self.reads.note(sighting.process.pid, &sighting.raw))
+            .flatten();
         let Some(step) = step(sighting) else {
             return;
         };
+        // A worker that was just started reads the model for itself, once.
+        if step == Step::ModelRead && last_read.is_none() && is_young(sighting) {
+            return;
+        }
         let line = line(sighting);
         let before = self.taken.iter().chain(&self.written).filter(|taken| {
             sighting.at.since(taken.at) <= WITHIN_NS
@@ -109,16 +112,23 @@ impl Watch {
                 && follows(taken, sighting, step, &line)
         });
         let of_network = matches!(step, Step::ModelWrite | Step::ModelRead | Step::Exec);
-        let noticed = before
+        let noticed: Vec<_> = before
             .map(Some)
             .chain(of_network.then_some(None))
             .map(|before| Noticed {
                 before: before.cloned(),
                 after: step,
                 sighting: sighting.clone(),
-            });
-        let room = MOST.saturating_sub(self.noticed.len());
-        self.noticed.extend(noticed.take(room));
+                last_read,
+                learned: false,
+            })
+            .collect();
+        let queue = match step {
+            Step::ModelRead => &mut self.reread,
+            _ => &mut self.noticed,
+        };
+        let room = MOST.saturating_sub(queue.len());
+        queue.extend(noticed.into_iter().take(room));
         let queue = match step {
             Step::Write => &mut self.written,
             Step::ModelWrite | Step::SecretRead => &mut self.taken,
@@ -169,7 +179,15 @@ impl Watch {
         self.network.window(report);
         let replica = hash64(&[at.replica.as_bytes()]);
         let mut claims = Vec::new();
-        for noticed in std::mem::take(&mut self.noticed) {
+        for read in &mut self.reread {
+            let Sighting { phase, fact, .. } = &read.sighting;
+            read.learned |= !baseline.judges(*phase, fact.family);
+        }
+        let end = report.end;
+        let is_due = |read: &mut Noticed| end.since(read.sighting.at) >= REASON_COMES_NS;
+        let mut due = std::mem::take(&mut self.noticed);
+        due.extend(self.reread.extract_if(.., is_due));
+        for noticed in due {
             let Some(before) = self.before(&noticed) else {
                 continue;
             };
@@ -180,7 +198,7 @@ impl Watch {
             };
             let Sighting { phase, fact, .. } = &noticed.sighting;
             let known = baseline.phases.values().any(|p| p.orders.knows(&pair));
-            if !baseline.judges(*phase, fact.family) {
+            if noticed.learned || !baseline.judges(*phase, fact.family) {
                 let here = baseline.phases.entry(*phase).or_default();
                 here.orders.note(&pair, replica);
                 continue;
@@ -196,6 +214,7 @@ impl Watch {
                 claims.extend(claim(baseline, &pair, &noticed, identity));
             }
         }
+        self.reads.window(report.end);
         claims
     }
 
@@ -206,67 +225,18 @@ impl Watch {
         }
         let at = noticed.sighting.at;
         match noticed.after {
-            // A file that was written before is the reason to read it again.
+            // A file that was written, or fetched, since it was read last is the reason to read it again.
             Step::ModelRead => {
-                let wrote = |t: &Taken| t.step == Step::ModelWrite && at.since(t.at) <= WITHIN_NS;
-                (!self.taken.iter().any(wrote)).then(|| self.network.cause(at))
+                let is_new = |what: Moment| noticed.last_read.is_none_or(|last| what > last);
+                let wrote = |t: &Taken| {
+                    t.step == Step::ModelWrite && at.since(t.at) <= WITHIN_NS && is_new(t.at)
+                };
+                (!self.taken.iter().any(wrote)).then(|| self.network.cause(at, noticed.last_read))
             }
-            Step::ModelWrite => Some(self.network.cause(at)),
+            Step::ModelWrite => Some(self.network.cause(at, None)),
             Step::Exec => self.network.is_odd(at).then_some(Step::OddRequest),
             _ => None,
         }
-    }
-}
-
-impl Network {
-    fn window(&mut self, report: &WindowReport) {
-        let end = report.end;
-        let (mut served, mut fetched) = (0_u64, 0_u64);
-        for endpoint in &report.activity.endpoints {
-            let sum = if endpoint.served {
-                &mut served
-            } else {
-                &mut fetched
-            };
-            *sum = sum.saturating_add(endpoint.rx_bytes);
-        }
-        if fetched >= MUCH {
-            self.download = Some(end);
-        }
-        if served >= MUCH.saturating_mul(report.requests.max(1)) {
-            self.ingest = Some(end);
-        }
-        if report.requests > 0 {
-            self.request = Some(end);
-            let size = (1.0 + served as f64 / report.requests as f64).ln();
-            if self.windows >= ENOUGH && size > self.usual + ODD.ln() {
-                self.odd = Some(end);
-            } else {
-                // A mean over the last hundred windows or so.
-                self.windows = self.windows.saturating_add(1);
-                self.usual += (size - self.usual) / f64::from(self.windows.min(100));
-            }
-        }
-    }
-
-    /// What explains something that happened in the window that has just ended: the most telling of what came within
-    /// the time.
-    fn cause(&self, at: Moment) -> Step {
-        let recent = |moment: Option<Moment>| moment.is_some_and(|m| at.since(m) <= WITHIN_NS);
-        if recent(self.download) {
-            Step::Download
-        } else if recent(self.ingest) {
-            Step::Ingest
-        } else if recent(self.request) {
-            Step::Request
-        } else {
-            Step::Nothing
-        }
-    }
-
-    fn is_odd(&self, at: Moment) -> bool {
-        const SOON_NS: u64 = 10_000_000_000;
-        self.odd.is_some_and(|odd| at.since(odd) <= SOON_NS)
     }
 }
 
@@ -281,7 +251,8 @@ fn remember(queue: &mut VecDeque<Taken>, taken: Taken) {
 /// [`Watch::written_again`] takes, and nothing else, as no pair ends with one.
 #[must_use]
 pub fn leaves_no_trace(sighting: &Sighting) -> bool {
-    step(sighting).is_none_or(|step| matches!(step, Step::Connect | Step::Write))
+    !is_model_read(sighting)
+        && step(sighting).is_none_or(|step| matches!(step, Step::Connect | Step::Write))
 }
 
 /// The step that a sighting is, if it is one.
@@ -290,8 +261,7 @@ fn step(sighting: &Sighting) -> Option<Step> {
     let serves = matches!(sighting.phase, Phase::WarmUp | Phase::Serve | Phase::Reload);
     Some(match sighting.fact.family {
         Family::FileRead if marks.secret_file => Step::SecretRead,
-        // A worker that was just started reads the model for itself.
-        Family::FileRead if marks.model_file && serves && !is_young(sighting) => Step::ModelRead,
+        Family::FileRead if marks.model_file && serves => Step::ModelRead,
         Family::FileWrite | Family::FileChange if marks.model_file => Step::ModelWrite,
         Family::FileWrite => Step::Write,
         Family::Executable => Step::Exec,
@@ -300,6 +270,10 @@ fn step(sighting: &Sighting) -> Option<Step> {
         Family::DnsName => Step::Dns,
         _ => return None,
     })
+}
+
+fn is_model_read(sighting: &Sighting) -> bool {
+    sighting.fact.family == Family::FileRead && sighting.marks.model_file
 }
 
 /// Whether the process was started a short while ago.

@@ -158,7 +158,7 @@ pub(super) const SCRATCH_WRITE: Profile = Profile {
 
 pub(super) const TEMPORARY_CODE: Profile = Profile {
     class: Class::File,
-    danger: 1.9,
+    danger: 1.95,
     why: "a server's code comes with its image; compilers leave some there too",
     techniques: &[t::TOOL_TRANSFER, t::SCRIPTING],
     next_step: "Copy the file before it is removed; see what wrote it and whether a compiler's cache explains it.",

@@ -66,7 +66,7 @@ const MODEL_BROUGHT: Profile = Profile {
 
 const RELOAD_FOR_NOTHING: Profile = Profile {
     class: Class::Model,
-    danger: 3.0,
+    danger: 3.8,
     why: "the model was read again although no new one had come",
     techniques: &[t::LOCAL_DATA, t::ATLAS_COLLECT_MODEL],
     next_step: "See which process reads the model's files, and what it sends and where.",

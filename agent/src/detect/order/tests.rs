@@ -75,6 +75,15 @@ impl Bench {
         self.window(0, 0, 0)
     }
 
+    /// The same, and what is claimed within the minute after.
+    fn take_and_wait(&mut self, steps: &[Sight]) -> Vec<Claim> {
+        let mut found = self.take(steps);
+        for _ in 0..=REASON_COMES_NS / 5_000_000_000 {
+            found.extend(self.window(0, 0, 0));
+        }
+        found
+    }
+
     fn wait(&mut self, seconds: u64) {
         self.now.0 += seconds * 1_000_000_000;
     }
@@ -194,17 +203,71 @@ fn a_model_is_fetched_written_and_read_again_where_that_was_learned() {
     let mut bench = Bench::new();
     let update = [model(Family::FileWrite), model(Family::FileRead)];
     bench.window(10, 1000, 200 << 20);
-    assert_eq!(bench.take(&update), []);
+    assert_eq!(bench.take_and_wait(&update), []);
     bench.baseline.set_frozen(true, Decision::default());
     bench.wait(3600);
     bench.window(10, 1000, 200 << 20);
-    assert_eq!(bench.take(&update), []);
+    assert_eq!(bench.take_and_wait(&update), []);
     bench.wait(3600);
-    let found = bench.take(&update);
+    let found = bench.take_and_wait(&update);
     assert_eq!(found.len(), 1, "{found:?}");
     bench.wait(3600);
-    let read_only = bench.take(&[model(Family::FileRead)]);
+    let read_only = bench.take_and_wait(&[model(Family::FileRead)]);
     assert_eq!(read_only.len(), 1, "{read_only:?}");
+}
+
+#[test]
+fn what_was_fetched_explains_one_reading_by_each_process() {
+    let read = |pid| by(pid, &[], model(Family::FileRead));
+    let mut bench = Bench::learned(&[]);
+    assert_eq!(bench.window(10, 1000, 200 << 20), []);
+    assert_eq!(bench.take_and_wait(&[read(7)]), []);
+    assert_eq!(bench.take_and_wait(&[read(8)]), [], "another worker");
+    assert_eq!(bench.window(10, 1000, 200 << 20), []);
+    assert_eq!(bench.take_and_wait(&[read(7)]), [], "something new came");
+    assert_eq!(bench.take_and_wait(&[read(7)]).len(), 1);
+}
+
+#[test]
+fn what_is_fetched_next_explains_a_reading_too() {
+    let read = || by(7, &[], model(Family::FileRead));
+    let mut bench = Bench::learned(&[]);
+    assert_eq!(bench.take_and_wait(&[read()]).len(), 1);
+    let mut bench = Bench::learned(&[]);
+    assert_eq!(bench.take(&[read()]), []);
+    assert_eq!(bench.window(10, 1000, 200 << 20), []);
+    assert_eq!(bench.take_and_wait(&[]), []);
+}
+
+#[test]
+fn a_reading_while_learning_is_learned_though_its_time_to_wait_ends_later() {
+    let read = || by(7, &[], model(Family::FileRead));
+    let mut bench = Bench::new();
+    bench.serve(1, 100);
+    assert_eq!(bench.take(&[read()]), []);
+    bench.baseline.set_frozen(true, Decision::default());
+    assert_eq!(bench.take_and_wait(&[]), []);
+    bench.serve(1, 100);
+    assert_eq!(bench.take_and_wait(&[read()]), [], "as was learned");
+}
+
+#[test]
+fn what_was_read_before_the_server_served_counts_as_read() {
+    let mut bench = Bench::learned(&[]);
+    let mut read = by(7, &[], model(Family::FileRead));
+    read.0.process.started = Some(bench.now);
+    let mut loading = read.clone();
+    loading.0.phase = Phase::Load;
+    assert_eq!(bench.window(0, 0, 200 << 20), []);
+    assert!(!leaves_no_trace(&loading.0));
+    assert_eq!(bench.take_and_wait(&[loading]), []);
+    assert_eq!(bench.take_and_wait(&[read.clone()]).len(), 1);
+    let worker = by(8, &[], read);
+    assert_eq!(
+        bench.take_and_wait(&[worker]),
+        [],
+        "a young worker reads it once"
+    );
 }
 
 #[test]
@@ -259,6 +322,7 @@ proptest! {
             prop_assert!(claim.score().0.is_finite() && claim.false_per_month.0 > 0.0);
         }
         prop_assert!(bench.watch.taken.len() <= MOST && bench.watch.told.len() <= MOST_TOLD);
+        prop_assert!(bench.watch.noticed.len() <= MOST && bench.watch.reread.len() <= MOST);
     }
 }
 
