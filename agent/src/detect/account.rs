@@ -16,6 +16,7 @@ use super::outlook::MONTH_S;
 use crate::baseline::hash::hash64;
 use crate::baseline::model::Baseline;
 use crate::baseline::quantity::{counted, duration};
+use crate::observe::features;
 
 /// A forecast is worth as much as having watched for so many months: a layer is right about most workloads, and about
 /// this one as long as it does not prove to be wrong.
@@ -28,21 +29,31 @@ const ABOUT_AS_RARE: f64 = 1.0;
 const SHARE: f64 = 1.0 - super::budget::NOVELTY_SHARE;
 
 /// Over how many kinds that part is dealt, counted by e to half their danger: bytes to and from peers and clients and
-/// names asked (41), habits while idle and bursts (51), regular contacts (25), rates (7), calls, sequences and drifts (6).
-const KINDS: f64 = 130.0;
+/// names asked (41), habits while idle and bursts (51), regular contacts (25), rates (146, as they watch so many amounts at
+/// once), calls, sequences and drifts (6).
+const KINDS: f64 = 269.0;
 
 /// From when on the first month's half is spent, container-hours, and until when.
 const FIRST_H: f64 = 1.0 / 12.0;
 const MONTH_H: f64 = 720.0;
 
-/// How many nats a claim of such a danger must be rarer than once a month to be told, after so many container-hours of
-/// observation and with so many findings a month for all kinds.
+/// How many kinds of claims a method's are: one, but for rates, which name the amounts that changed in one claim.
 #[must_use]
-pub fn rarity_needed(danger: f64, findings_per_month: f64, hours: f64) -> f64 {
+pub const fn kinds_at_once(method: Method) -> f64 {
+    match method {
+        Method::Rates => features::COUNT as f64,
+        _ => 1.0,
+    }
+}
+
+/// How many nats a claim of such a danger that stands for so many kinds must be rarer than once a month to be told, after so
+/// many container-hours of observation and with so many findings a month for all kinds.
+#[must_use]
+pub fn rarity_needed(danger: f64, kinds: f64, findings_per_month: f64, hours: f64) -> f64 {
     let first = MONTH_H / (MONTH_H / FIRST_H).ln() / hours.max(FIRST_H);
     let first = if hours < MONTH_H { first } else { 0.0 };
     let spent = 0.5 + 0.5 * first;
-    let share = SHARE * spent * (danger / 2.0).exp() / KINDS;
+    let share = SHARE * spent * kinds * (danger / 2.0).exp() / KINDS;
     -(findings_per_month.clamp(1e-6, 1e6) * share).ln()
 }
 
@@ -106,7 +117,7 @@ mod tests {
             let length = (to - from) / f64::from(steps);
             let rate = |i: i32| {
                 let hours = from + (f64::from(i) + 0.5) * length;
-                (-rarity_needed(0.0, 1.0, hours)).exp() * KINDS / SHARE - 0.5
+                (-rarity_needed(0.0, 1.0, 1.0, hours)).exp() * KINDS / SHARE - 0.5
             };
             (0..steps).map(rate).sum::<f64>() * length / MONTH_H
         };
@@ -121,11 +132,12 @@ mod tests {
         fn danger_budget_and_youth_ask_for_less_rarity(
             danger in 0.0..9.0_f64, budget in 0.01..100.0_f64, hours in 0.0..10_000.0_f64, more in 0.1..5.0_f64,
         ) {
-            let needed = rarity_needed(danger, budget, hours);
+            let needed = rarity_needed(danger, 1.0, budget, hours);
             prop_assert!(needed.is_finite());
-            prop_assert!(rarity_needed(danger + more, budget, hours) < needed);
-            prop_assert!(rarity_needed(danger, budget * (1.0 + more), hours) < needed);
-            prop_assert!(rarity_needed(danger, budget, hours + more) >= needed);
+            prop_assert!(rarity_needed(danger + more, 1.0, budget, hours) < needed);
+            prop_assert!(rarity_needed(danger, 1.0, budget * (1.0 + more), hours) < needed);
+            prop_assert!(rarity_needed(danger, 1.0, budget, hours + more) >= needed);
+            prop_assert!(rarity_needed(danger, 1.0 + more, budget, hours) < needed);
         }
     }
 }

@@ -19,6 +19,9 @@ const TOGETHER_S: i64 = 600;
 /// Of the claims of one act, the later ones belong to the first for this long, seconds.
 const ACT_S: i64 = 300;
 
+/// Claims of less danger than this say nothing of others, nats: temporary files come and go.
+const SPEAKS_FROM: f64 = 1.0;
+
 /// What a claim of another kind about the same container adds at most, nats: one ordinary cause in three brings both.
 const SAME_CONTAINER: f64 = 1.1;
 
@@ -113,6 +116,9 @@ impl Corroboration {
     pub fn note(&mut self, claim: &Claim, score: f64, now_s: i64) {
         self.said
             .retain(|said| is_within(said.at_s, now_s, TOGETHER_S));
+        if claim.danger.0 < SPEAKS_FROM {
+            return;
+        }
         let said = Said {
             kind: kind(claim),
             identity: claim.identity,
@@ -270,6 +276,7 @@ mod tests {
             title: format!("{feature} was odd"),
             process: Some(process(&pid)),
             ancestry: ancestors.iter().map(process).collect(),
+            danger: (SPEAKS_FROM, String::new()),
             ..Claim::about_window(Method::Novelty, Class::File, Moment(0), Phase::Serve)
         }
     }
@@ -327,6 +334,15 @@ mod tests {
         assert!((7.9..PAGES_FROM).contains(&score(&memory)));
         memory.note(&claim("listen", 10, &[]), 5.0, 0);
         assert!(score(&memory) > PAGES_FROM + 1.0);
+    }
+
+    #[test]
+    fn what_is_hardly_dangerous_speaks_for_nothing_however_rare() {
+        let mut memory = Corroboration::default();
+        let mut temporary = claim("write", 10, &[]);
+        temporary.danger.0 = 0.5;
+        memory.note(&temporary, 3.5, 0);
+        assert_eq!(memory, Corroboration::default());
     }
 
     #[test]

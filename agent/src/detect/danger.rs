@@ -5,13 +5,15 @@
 
 mod code;
 mod models;
+mod names;
 mod profiles;
 mod programs;
 
 use code::{becomes_temporary_code, is_temporary_code};
 pub use models::added;
+use names::is_missing_host;
 pub use programs::started_again;
-use programs::{is_entrypoint, is_looked_for, is_question, is_worker};
+use programs::{is_entrypoint, is_looked_for, is_question, is_resource_tracker, is_worker};
 
 use super::finding::{Class, Severity};
 use super::technique::Known;
@@ -81,6 +83,8 @@ pub enum Category {
     DnsName,
     /// The name of an address was asked of DNS.
     ReverseName,
+    /// The address of a host that does not exist was asked of DNS.
+    MissingHost,
     /// A TLS server was asked for by name.
     TlsName,
     /// A file was renamed, removed, cut or changed otherwise.
@@ -119,6 +123,7 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         Family::Executable if marks.shell => Category::Shell,
         Family::Executable if marks.scratch || marks.not_from_image => Category::Dropped,
         Family::Executable if is_worker(sighting) => Category::Worker,
+        Family::Executable if is_resource_tracker(sighting) => return None,
         Family::Executable if is_question(sighting) => Category::Question,
         Family::Executable => Category::Executable,
         Family::Endpoint | Family::Listener if marks.loopback => Category::Loopback,
@@ -167,6 +172,7 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         }
         Family::UnixSocket => Category::UnixSocket,
         Family::DnsName if is_reverse(&sighting.fact.value) => Category::ReverseName,
+        Family::DnsName if is_missing_host(sighting) => Category::MissingHost,
         Family::DnsName => Category::DnsName,
         Family::TlsName => Category::TlsName,
         // What io_uring does in place of a call that belongs to every program's life does too: event loops do so.
@@ -232,7 +238,7 @@ const NOTE: f64 = 4.9;
 
 /// Highest score of a category, where it has one. The container's own command is chosen by who deploys it, a worker
 /// can do no more than the program that started it, a library's question only gets its answer, a further model serves
-/// when somebody has it loaded, and compilers leave code in temporary folders. When the process came through the container runtime, an operator's
+/// when somebody has it loaded, compilers leave code in temporary folders, and from a host that does not exist nothing comes. When the process came through the container runtime, an operator's
 /// `exec` cannot be told from an intruder's, so it is reported but does not page; writes to models and credentials
 /// weigh more.
 #[must_use]
@@ -244,7 +250,8 @@ pub fn ceiling(category: Category, origin: Origin) -> f64 {
             | Category::Worker
             | Category::Question
             | Category::FurtherModel
-            | Category::TemporaryCode,
+            | Category::TemporaryCode
+            | Category::MissingHost,
         ) => NOTE,
         (Origin::Server, _) => f64::INFINITY,
         (Origin::Runtime, Category::ModelWrite | Category::SecretWrite) => 7.9,
@@ -317,6 +324,7 @@ impl Category {
             Self::OwnSocket => &profiles::OWN_SOCKET,
             Self::DnsName => &profiles::DNS_NAME,
             Self::ReverseName => &profiles::REVERSE_NAME,
+            Self::MissingHost => &profiles::MISSING_HOST,
             Self::TlsName => &profiles::TLS_NAME,
             Self::FileChange => &profiles::FILE_CHANGE,
             Self::OwnersRights => &profiles::OWNERS_RIGHTS,

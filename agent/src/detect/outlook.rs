@@ -99,7 +99,11 @@ pub fn assumed(family: Family) -> &'static [(Option<Category>, f64)] {
             (Some(C::OwnSocket), 0.01),
             (None, 0.01),
         ],
-        Family::DnsName => &[(Some(C::DnsName), 0.005), (Some(C::ReverseName), 0.003)],
+        Family::DnsName => &[
+            (Some(C::DnsName), 0.005),
+            (Some(C::ReverseName), 0.003),
+            (Some(C::MissingHost), 0.001),
+        ],
         Family::TlsName => &[(Some(C::TlsName), 0.003)],
         Family::IoUring => &[(Some(C::IoUring), 0.02), (None, 0.02)],
         Family::Syscall => &[(Some(C::Syscall), 0.05), (None, 0.05)],

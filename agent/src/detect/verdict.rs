@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::account::{enter, forecasts, held_to_record, rarity_needed};
+use super::account::{enter, forecasts, held_to_record, kinds_at_once, rarity_needed};
 use super::budget::{Asking, Budget, Reason};
 use super::claim::{At, Claim};
 use super::corroboration::Corroboration;
@@ -112,7 +112,8 @@ impl Verdict {
     fn threshold_of(&mut self, claim: &Claim, baseline: &Baseline, now_s: i64) -> f64 {
         if forecasts(claim.method) {
             let hours = baseline.exposure().seconds as f64 / 3600.0;
-            let needed = rarity_needed(claim.danger.0, self.per_month, hours);
+            let kinds = kinds_at_once(claim.method);
+            let needed = rarity_needed(claim.danger.0, kinds, self.per_month, hours);
             return self.worth_reading().max(claim.danger.0 + needed);
         }
         let is_foretold = claim.method == Method::Novelty

@@ -136,6 +136,9 @@ pub fn novelty_title(category: Category, sighting: &Sighting) -> String {
         Category::ReverseName => {
             format!("{who} asked DNS for the name of an address, which is new: {raw}")
         }
+        Category::MissingHost => {
+            format!("{who} asked DNS for a host that does not exist: {raw}")
+        }
         Category::TlsName => format!("{who} asked for {raw} in TLS, which is new"),
         Category::FileChange => format!("{who} changed a file: {raw}"),
         Category::IoUring => format!(

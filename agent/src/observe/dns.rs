@@ -19,6 +19,9 @@ use serde::{Deserialize, Serialize};
 pub use labels::{generalise, is_reverse};
 pub use resolutions::Resolutions;
 
+/// How a server says that a name does not exist.
+pub const NO_SUCH_NAME: &str = "NXDOMAIN";
+
 /// Most addresses taken from one answer.
 const MAX_ADDRESSES: usize = 64;
 

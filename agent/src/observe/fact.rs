@@ -249,7 +249,8 @@ pub struct Marks {
     /// The program was started with an internet socket as its standard input, output or error.
     #[serde(default)]
     pub socket_on_stdio: bool,
-    /// Nobody answers at the UNIX socket: it does not exist, or nobody listens there.
+    /// Nobody answers at the UNIX socket, as it does not exist or nobody listens there; or the name that was asked of DNS does
+    /// not exist.
     #[serde(default)]
     pub unanswered: bool,
 }

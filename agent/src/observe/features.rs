@@ -36,6 +36,12 @@ pub const NAMES: [&str; COUNT] = [
     "file_metadata_calls_per_request",
 ];
 
+/// Whether more of a feature is what somebody else may be after: what leaves, processor time, tasks.
+#[must_use]
+pub const fn is_gain(feature: usize) -> bool {
+    matches!(feature, 0 | 2 | 4)
+}
+
 /// So few calls of a kind a request are as good as none: keeps the logarithm of small numbers calm.
 const FEW_CALLS: f64 = 0.5;
 

@@ -273,6 +273,14 @@ pub(super) const REVERSE_NAME: Profile = Profile {
     next_step: "Look whether the address belongs to a peer of the server.",
 };
 
+pub(super) const MISSING_HOST: Profile = Profile {
+    class: Class::Dns,
+    danger: 3.0,
+    why: "links die and names are mistyped; malware too asks for hosts that are not there yet",
+    techniques: &[t::DNS_PROTOCOL],
+    next_step: "See which requests or settings name that host; names that nobody would choose may be made by a program.",
+};
+
 pub(super) const TLS_NAME: Profile = Profile {
     class: Class::Network,
     danger: 6.0,

@@ -12,21 +12,33 @@ pub(super) fn is_entrypoint(sighting: &Sighting) -> bool {
         && !(marks.scratch || marks.not_from_image)
 }
 
-/// How Python's multiprocessing starts the processes of a program, and the one that cleans up after them (Lib/multiprocessing
-/// `spawn.py`, `forkserver.py` and `resource_tracker.py`): as a fork does, the new process goes on with what the old one
-/// hands over.
-const WORKER_SHAPES: [&str; 3] = [
+/// How Python's multiprocessing starts the processes of a program (Lib/multiprocessing `spawn.py` and `forkserver.py`): as a
+/// fork does, the new process goes on with what the old one hands over.
+const WORKER_SHAPES: [&str; 2] = [
     " -c from multiprocessing.spawn import spawn_main",
     " -c from multiprocessing.forkserver import main",
-    " -c from multiprocessing.resource_tracker import main",
 ];
+
+/// How it starts, with the first shared memory or semaphore, the process that removes what of them is left (Lib/multiprocessing
+/// `resource_tracker.py`). That is told their names and nothing else.
+const TRACKER_SHAPE: &str = " -c from multiprocessing.resource_tracker import main";
 
 /// Whether it is a worker of the program that started it: the same executable, which goes on with that one's work. A fork
 /// does the same and is no fact at all.
 pub(super) fn is_worker(sighting: &Sighting) -> bool {
-    let started = sighting.fact.value.rsplit_once(" <- ");
-    let shape = started.and_then(|(program, parent)| program.strip_prefix(parent));
-    shape.is_some_and(|shape| WORKER_SHAPES.contains(&shape)) && !sighting.marks.fileless
+    shape_of_self(sighting).is_some_and(|shape| WORKER_SHAPES.contains(&shape))
+}
+
+/// Whether it is the resource tracker of the program that started it.
+pub(super) fn is_resource_tracker(sighting: &Sighting) -> bool {
+    shape_of_self(sighting) == Some(TRACKER_SHAPE)
+}
+
+/// How a program started its own executable; `None` where it started another.
+fn shape_of_self(sighting: &Sighting) -> Option<&str> {
+    let (program, parent) = sighting.fact.value.rsplit_once(" <- ")?;
+    let shape = program.strip_prefix(parent)?;
+    (!sighting.marks.fileless).then_some(shape)
 }
 
 /// What libraries ask programs about the machine, often only at a first request, with the very arguments: an answer for
@@ -147,6 +159,10 @@ mod tests {
         };
         assert_eq!(marked(|m| m.not_from_image = true), Some(Category::Dropped));
         assert_eq!(marked(|m| m.fileless = true), Some(Category::Executable));
+        let tracker = "/usr/bin/python3.11 -c from multiprocessing.resource_tracker import main";
+        let by = |parent: &str| category(&started(&format!("{tracker} <- {parent}")));
+        assert_eq!(by("/usr/bin/python3.11"), None);
+        assert_eq!(by("/usr/bin/dash"), Some(Category::Executable));
     }
 
     #[test]

@@ -32,6 +32,7 @@ fn what_comes_through_the_runtime_does_not_page() {
         Category::Question,
         Category::FurtherModel,
         Category::TemporaryCode,
+        Category::MissingHost,
     ] {
         let low = severity(ceiling(category, Origin::Server));
         assert_eq!(low, Some(Severity::Low));

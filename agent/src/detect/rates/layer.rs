@@ -20,6 +20,7 @@ use crate::detect::technique;
 use crate::detect::wording;
 use crate::observe::event::CgroupId;
 use crate::observe::fact::Phase;
+use crate::observe::features;
 use crate::observe::window::WindowReport;
 
 /// Evidence that counts beyond that for one false claim a month, nats: so rare a claim can be made out at most.
@@ -140,7 +141,6 @@ impl RateLayer {
             return None;
         }
         let wanted = limit.min(once_a_month).max(here.claimed + MUCH_MORE) - ROUNDING;
-        let differs = |share: &FeatureShare| share.difference >= LEAST_DIFFERENCE;
         if nats < wanted || verdict.excess <= 1.0 || !verdict.reasons.iter().any(differs) {
             return None;
         }
@@ -205,6 +205,11 @@ impl RateLayer {
     }
 }
 
+/// Whether there is enough more of a feature.
+fn differs(share: &FeatureShare) -> bool {
+    share.difference >= LEAST_DIFFERENCE
+}
+
 /// How often a month work comes up that the model never saw, however it looks: like other news ever more rarely, as what
 /// was observed grows.
 fn new_work(baseline: &Baseline, phase: Phase) -> f64 {
@@ -257,12 +262,15 @@ fn claim(
     let sentences: Vec<_> = verdict.reasons.iter().map(sentence).collect();
     let first = sentences.first().cloned().unwrap_or_default();
     let totals = baseline.phases.get(&phase).map(|p| p.exposure.totals());
+    let is_gain = |share: &FeatureShare| differs(share) && features::is_gain(share.feature);
+    let (danger, why) = if verdict.reasons.iter().any(is_gain) {
+        (5.0, "work that requests do not explain is someone's")
+    } else {
+        (4.0, "what requests do not explain is someone's")
+    };
     Claim {
         identity: hash64(&[b"rates", phase.name().as_bytes()]),
-        danger: (
-            4.0,
-            "work that requests do not explain is someone's".to_owned(),
-        ),
+        danger: (danger, why.to_owned()),
         false_per_month: (
             per_month,
             "so rare is such evidence over windows, each held against learned windows that did not make the model, and so \

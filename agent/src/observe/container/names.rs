@@ -31,6 +31,7 @@ impl Observer {
             self.resolutions.answered(&message, server.ip(), event.at);
             let mut sighting = self.questions.remove(&message.question)?;
             sighting.raw.push_str(&outcome(&message, server.ip()));
+            sighting.marks.unanswered = message.outcome == dns::NO_SUCH_NAME;
             return Some(sighting);
         }
         let origin = self.acting(event)?;

@@ -134,13 +134,16 @@ fn is_python_random(part: &str) -> bool {
         && part.bytes().any(|b| b.is_ascii_lowercase())
 }
 
-/// Words joined by `_`, each with a number behind it or none: letters that nobody can pronounce are no word.
+/// Words joined by `_`, each with a number behind it or none: letters that nobody can pronounce are no word. One in 25
+/// random names passes for words.
 fn is_of_words(part: &str) -> bool {
     part.split('_').all(|word| {
         let letters = word.trim_end_matches(|c: char| c.is_ascii_digit());
-        let consonants = letters.split(|c: char| "aeiouy".contains(c));
-        letters.bytes().all(|b| b.is_ascii_lowercase())
-            && consonants.map(str::len).max().unwrap_or_default() <= MOST_CONSONANTS
+        let consonants: Vec<&str> = letters.split(|c: char| "aeiouy".contains(c)).collect();
+        letters.len() > 1
+            && letters.bytes().all(|b| b.is_ascii_lowercase())
+            && consonants.len() > 1
+            && consonants.iter().all(|it| it.len() <= MOST_CONSONANTS)
     })
 }
 

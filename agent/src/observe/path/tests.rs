@@ -30,6 +30,8 @@ fn machine_made_parts_become_stars() {
             ("/tmp/wx9slilr", "/tmp/*"),
             ("/tmp/tvxv_ile", "/tmp/*"),
             ("/tmp/izclkazt", "/tmp/*"),
+            ("/tmp/d30_tohe", "/tmp/*"),
+            ("/tmp/acfm__al", "/tmp/*"),
             ("/models/.model.onnx.Xy12ab", "/models/.model.onnx.*"),
             ("/tmp/ccX8d2Kz.s", "/tmp/cc*.s"),
             (

@@ -72,6 +72,7 @@ fn a_refused_question_tells_how() {
     let answer = message("nowhere.example", 3, &[]);
     let told = feed.dns(0, SERVER, false, answer).unwrap();
     assert_eq!(told.raw, "A nowhere.example: NXDOMAIN from 10.0.0.2");
+    assert!(told.marks.unanswered);
 }
 
 #[test]
