@@ -29,3 +29,9 @@ def line(method, path, status, size):
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S")
     with _lock:
         _file.write(f'{stamp} "{method} {path}" {status} {size}\n')
+
+
+def write(text):
+    """Appends a text as it is."""
+    with _lock:
+        _file.write(text)
