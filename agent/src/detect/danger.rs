@@ -11,6 +11,7 @@ mod programs;
 
 use code::{becomes_temporary_code, is_temporary_code};
 pub use models::added;
+use models::removes_temporary;
 use names::is_missing_host;
 pub use programs::started_again;
 use programs::{is_entrypoint, is_looked_for, is_question, is_resource_tracker, is_worker};
@@ -147,6 +148,10 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         Family::FileRead => return None,
         Family::Privileged => Category::Privileged,
         Family::FileChange if gives_owners_rights(&sighting.fact.value) => Category::OwnersRights,
+        // A download that breaks leaves a part of a model, which goes as it came.
+        Family::FileChange if marks.model_file && removes_temporary(&sighting.raw) => {
+            Category::FileChange
+        }
         Family::FileChange if marks.model_file => Category::ModelWrite,
         Family::FileChange if marks.code_path => Category::CodeWrite,
         Family::FileChange if marks.secret_file => Category::SecretWrite,

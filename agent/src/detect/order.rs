@@ -233,7 +233,7 @@ impl Watch {
                 };
                 (!self.taken.iter().any(wrote)).then(|| self.network.cause(at, noticed.last_read))
             }
-            Step::ModelWrite => Some(self.network.cause(at, None)),
+            Step::ModelWrite => Some(self.network.cause_of_write(at)),
             Step::Exec => self.network.is_odd(at).then_some(Step::OddRequest),
             _ => None,
         }

@@ -96,6 +96,13 @@ pub(super) fn generalise_name(name: &str) -> String {
     name::generalise(name, false).into_owned()
 }
 
+/// Whether the last name of a path is one that makers of temporary files give.
+#[must_use]
+pub fn is_temporary(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name::is_temporary(name, is_volatile(path))
+}
+
 /// Does the path lie in `tree`, below it and not beside it?
 fn is_below(path: &str, tree: &str) -> bool {
     path.strip_prefix(tree)

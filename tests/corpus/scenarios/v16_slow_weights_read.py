@@ -2,7 +2,6 @@
 id: V16
 name: slow-weights-read
 class: mimicry
-set: held-out
 phase: serve
 trigger: request
 evidence: [model, file]
@@ -13,8 +12,8 @@ what: >
   Opens the weights once more while it serves, maps them, and reads all of them in two minutes, page by page. Process, file
   and way of reading are those of the server's own start.
 missed: >
-  The file is known to be opened by the same program at its start; opening it once more is a note at most, and nothing
-  leaves. What a mapping's pages are read for takes no system call.
+  Where several workers read the weights at their start, the kernel tells of the first one alone, so that another one's second
+  reading may be its first. What a mapping's pages are read for takes no system call.
 """
 
 import mmap

@@ -2,7 +2,6 @@
 id: V23
 name: denial-of-wallet
 class: mimicry
-set: held-out
 phase: serve
 trigger: request
 evidence: [network, resource]
@@ -12,6 +11,8 @@ seconds: 90
 what: >
   One request has the server ask the LLM API two hundred times in about a minute, as a loop of tool calls without a limit
   does. Each question is as long as all others and goes over the connection that is open anyway; only the bill is another.
+missed: >
+  Where requests differ much, three questions a second lie within what was learned.
 """
 
 from corpus import upstream

@@ -2,7 +2,6 @@
 id: V26
 name: staging-beside-model
 class: mimicry
-set: held-out
 phase: serve
 trigger: request
 evidence: [file, model, resource, sequence]

@@ -12,6 +12,9 @@ seconds: 120
 what: >
   Writes 8 MiB of the weights into the access log, as the paths of two thousand requests that nobody sent, for whoever can read
   what a collector of logs carries away. File and way of writing are the server's own; a line is some 5 KiB long.
+missed: >
+  Two thousand lines are some more calls for each request, as of a log that is turned up (W06); bytes that stay on the disk are
+  watched from some MB a window on.
 """
 
 import base64

@@ -12,6 +12,8 @@ seconds: 75
 what: >
   Empties the search index and has it shrink, so that nothing of it can be restored, and does so twice more when rows have come
   in again. The file is written by the process that writes it anyway; but that only ever adds, and nobody asked for this.
+missed: >
+  The file is written by the process that writes it anyway; that it is cut is news, but of a kind that maintenance brings (W15).
 """
 
 import contextlib

@@ -2,7 +2,6 @@
 id: V40
 name: tunnel-in-request
 class: mimicry
-set: held-out
 phase: serve
 trigger: request
 evidence: [network, resource]

@@ -33,4 +33,6 @@ def payload(world):
         for _ in range(ROUNDS):
             world.sleep(world.random.uniform(7, 12))
             for connection in hoard:
-                connection.sendall(f"X-{world.word(4)}: {world.random.randrange(5000)}\r\n".encode())
+                # The other side may have had enough of some.
+                with contextlib.suppress(ConnectionError):
+                    connection.sendall(f"X-{world.word(4)}: {world.random.randrange(5000)}\r\n".encode())

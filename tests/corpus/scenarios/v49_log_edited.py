@@ -13,6 +13,9 @@ what: >
   Takes the lines of its own visits out of the access log, three times: the log is rotated, all but some lines of the old one
   are written into the new one, and that is rotated too, so that nothing is left of what was there. All of it with the server's
   own code and under the usual names; but a server does not read its log, and does not write hundreds of lines at once.
+missed: >
+  What is renamed, read and written are the files of an ordinary rotation, and what stands in them is not read. A rotation more
+  is not counted.
 """
 
 from corpus import access_log

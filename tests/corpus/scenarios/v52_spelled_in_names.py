@@ -13,6 +13,9 @@ what: >
   Spells the server's keys, which are decoys, in questions to DNS for the names of the twelve hosts of pictures: each question is
   for one of them, and which one is a digit. A hundred known names within a minute or two, by the usual way, to be read where the
   resolver's log is; but nothing is fetched from any of them.
+missed: >
+  All names are known and answered, and each is asked as one of known names is: how often is told by calls alone, and some
+  two questions a second are within what requests bring.
 """
 
 import os

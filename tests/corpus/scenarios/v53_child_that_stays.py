@@ -13,6 +13,8 @@ what: >
   A copy of the server's process, made as the loader's child is, that lives for a minute and a half instead of a moment and has a
   connection of its own to the LLM API, where it asks what to do every few seconds and leaves what came of it, two or three KB at
   a time. The loader's child reads one file and has never had a connection.
+missed: >
+  A fork is no program and its connections count as the server's: known peer, small amounts, and pauses as the server has them.
 """
 
 import http.client

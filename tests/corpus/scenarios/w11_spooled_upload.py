@@ -2,7 +2,6 @@
 id: W11
 name: spooled-upload
 class: benign
-set: held-out
 phase: serve
 trigger: request
 servers: [fastapi, bentoml]

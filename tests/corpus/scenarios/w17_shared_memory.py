@@ -2,7 +2,6 @@
 id: W17
 name: shared-memory
 class: benign
-set: held-out
 phase: serve
 trigger: request
 servers: [fastapi]

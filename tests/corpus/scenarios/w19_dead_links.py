@@ -2,7 +2,6 @@
 id: W19
 name: dead-links
 class: benign
-set: held-out
 phase: serve
 trigger: request
 servers: [fastapi]

@@ -2,7 +2,6 @@
 id: W22
 name: broken-download
 class: benign
-set: held-out
 phase: serve
 trigger: request
 servers: [fastapi, bentoml, triton]

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::Category;
 use crate::baseline::model::Baseline;
 use crate::observe::fact::{Fact, Family, Sighting};
+use crate::observe::path;
 
 /// The category with what the baseline knows: a model that is put where the workload puts its others, in the same way and
 /// under a name that nothing had, is a further one. Served weights do not change by that.
@@ -21,6 +22,13 @@ pub fn added(category: Category, baseline: &Baseline, sighting: &Sighting) -> Ca
         }
         _ => category,
     }
+}
+
+/// Whether a change removes a file that has only a temporary name.
+pub(super) fn removes_temporary(change: &str) -> bool {
+    change
+        .strip_prefix("unlink ")
+        .is_some_and(path::is_temporary)
 }
 
 /// A file that gets its name.

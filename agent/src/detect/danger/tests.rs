@@ -101,6 +101,25 @@ fn a_program_that_gets_its_owners_rights_is_no_small_matter() {
 }
 
 #[test]
+fn what_a_broken_download_leaves_may_go_and_no_model_may() {
+    let category = |change| {
+        let mut change = sighting(Family::FileChange, Origin::Server, change);
+        change.marks.model_file = true;
+        categorise(&change, |_| false)
+    };
+    let part = category("unlink /models/tmp35we5zku");
+    assert_eq!(part, Some(Category::FileChange));
+    for change in [
+        "unlink /models/model.joblib",
+        "unlink /models/model-00001-of-00002.safetensors",
+        "rename /models/tmp35we5zku -> /models/model.joblib",
+        "truncate /models/tmp35we5zku",
+    ] {
+        assert_eq!(category(change), Some(Category::ModelWrite), "{change}");
+    }
+}
+
+#[test]
 fn small_matters_stay_low_however_surprising() {
     for category in [
         Category::FileWrite,

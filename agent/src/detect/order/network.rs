@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::WITHIN_NS;
 use crate::baseline::orders::Step;
-use crate::observe::event::Moment;
+use crate::observe::event::{FileClass, Moment};
 use crate::observe::window::WindowReport;
 
 /// From so many bytes in one window on, something was fetched or handed in.
@@ -15,6 +15,9 @@ const ODD: f64 = 8.0;
 
 /// Windows with requests that make a usual size.
 const ENOUGH: u32 = 20;
+
+/// What came unpacks to so many times its size at most: weights hardly shrink.
+const UNPACKED: f64 = 4.0;
 
 /// When something last came over the network.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -27,6 +30,10 @@ pub(super) struct Network {
     /// Mean logarithm of the bytes of a request, and of how many windows.
     usual: f64,
     windows: u32,
+    /// Bytes that came, and bytes written to model files, of late: after the time within which one explains the other, a
+    /// third is left.
+    came: f64,
+    written: f64,
 }
 
 impl Network {
@@ -42,6 +49,10 @@ impl Network {
             };
             *sum = sum.saturating_add(endpoint.rx_bytes);
         }
+        let kept = (-(report.length_ns as f64) / WITHIN_NS as f64).exp();
+        self.came = self.came * kept + served as f64 + fetched as f64;
+        let written = report.activity.file_written.of(FileClass::Model);
+        self.written = self.written * kept + written as f64;
         if fetched >= MUCH {
             self.download = Some(end);
         }
@@ -74,6 +85,15 @@ impl Network {
             Step::Request
         } else {
             Step::Nothing
+        }
+    }
+
+    /// The same of a model file that is written: what came is no reason for much more than it.
+    pub(super) fn cause_of_write(&self, at: Moment) -> Step {
+        let is_covered = self.written <= UNPACKED * self.came + MUCH as f64;
+        match self.cause(at, None) {
+            Step::Download | Step::Ingest if !is_covered => Step::Request,
+            step => step,
         }
     }
 

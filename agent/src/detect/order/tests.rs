@@ -9,6 +9,7 @@ use crate::detect::detector::testing::{Sight, sight};
 use crate::detect::finding::Class;
 use crate::observe::activity::{Activity, EndpointTraffic};
 use crate::observe::event::CgroupId;
+use crate::observe::window::FileBytes;
 
 struct Bench {
     watch: Watch,
@@ -95,6 +96,16 @@ impl Bench {
     }
 
     fn window(&mut self, requests: u64, served: u64, fetched: u64) -> Vec<Claim> {
+        self.window_with(requests, served, fetched, 0)
+    }
+
+    fn window_with(
+        &mut self,
+        requests: u64,
+        served: u64,
+        fetched: u64,
+        written: u64,
+    ) -> Vec<Claim> {
         self.now.0 += 5_000_000_000;
         let traffic = |served, rx_bytes| EndpointTraffic {
             served,
@@ -107,6 +118,7 @@ impl Bench {
             phase: Some(Phase::Serve),
             requests,
             activity: Activity {
+                file_written: FileBytes([0, written, 0, 0, 0, 0]),
                 endpoints: vec![traffic(true, served), traffic(false, fetched)],
                 ..Activity::default()
             },
@@ -196,6 +208,22 @@ fn a_model_that_comes_from_nowhere_weighs_more_than_one_that_was_fetched() {
     bench.window(0, 0, 200 << 20);
     let fetched = bench.take(&[model(Family::FileWrite)]);
     assert!(from_nowhere[0].score().0 > fetched[0].score().0 + 1.0);
+}
+
+#[test]
+fn what_was_fetched_explains_no_more_than_it_unpacks_to() {
+    let update = [model(Family::FileWrite)];
+    let mut bench = Bench::new();
+    bench.window(10, 1000, 8 << 20);
+    assert_eq!(bench.take(&update), []);
+    bench.baseline.set_frozen(true, Decision::default());
+    bench.wait(3600);
+    assert_eq!(bench.window_with(10, 1000, 8 << 20, 24 << 20), []);
+    assert_eq!(bench.take(&update), []);
+    assert_eq!(bench.window_with(10, 1000, 0, 60 << 20), []);
+    let found = bench.take(&update);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].feature, "request_then_model_write");
 }
 
 #[test]

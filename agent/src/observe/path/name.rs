@@ -55,6 +55,11 @@ pub(super) fn why(name: &str, volatile: bool) -> Option<&'static str> {
     }
 }
 
+/// Whether a maker of temporary files gave this name.
+pub(super) fn is_temporary(name: &str, volatile: bool) -> bool {
+    temporary(name, volatile).is_some()
+}
+
 /// Names that temporary-file makers give: a fixed form with a random part of known length and alphabet.
 fn temporary(name: &str, volatile: bool) -> Option<String> {
     let with_random = |prefix: &str, length: usize, is_random: fn(&str) -> bool| {
