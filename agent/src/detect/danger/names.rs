@@ -20,7 +20,6 @@ pub(super) fn is_missing_host(sighting: &Sighting) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::detect::danger::{Category, categorise};
     use crate::detect::detector::testing::sight;
     use crate::observe::fact::Family;
