@@ -243,7 +243,8 @@ const NOTE: f64 = 4.9;
 
 /// Highest score of a category, where it has one. The container's own command is chosen by who deploys it, a worker
 /// can do no more than the program that started it, a library's question only gets its answer, a further model serves
-/// when somebody has it loaded, compilers leave code in temporary folders, and from a host that does not exist nothing comes. When the process came through the container runtime, an operator's
+/// when somebody has it loaded, compilers leave code in temporary folders, and from a host that does not exist nothing
+/// comes. When the process came through the container runtime, an operator's
 /// `exec` cannot be told from an intruder's, so it is reported but does not page; writes to models and credentials
 /// weigh more.
 #[must_use]

@@ -158,6 +158,7 @@ pub(super) const SCRATCH_WRITE: Profile = Profile {
 
 pub(super) const TEMPORARY_CODE: Profile = Profile {
     class: Class::File,
+    // Before other small matters, with which it would pass the budget or not.
     danger: 1.95,
     why: "a server's code comes with its image; compilers leave some there too",
     techniques: &[t::TOOL_TRANSFER, t::SCRIPTING],

@@ -107,10 +107,15 @@ fn what_a_broken_download_leaves_may_go_and_no_model_may() {
         change.marks.model_file = true;
         categorise(&change, |_| false)
     };
-    let part = category("unlink /models/tmp35we5zku");
-    assert_eq!(part, Some(Category::FileChange));
+    for part in [
+        "unlink /models/tmp35we5zku",
+        "unlink /models/.m.onnx.Xy12ab",
+    ] {
+        assert_eq!(category(part), Some(Category::FileChange), "{part}");
+    }
     for change in [
         "unlink /models/model.joblib",
+        "unlink /models/llama.int8q4",
         "unlink /models/model-00001-of-00002.safetensors",
         "rename /models/tmp35we5zku -> /models/model.joblib",
         "truncate /models/tmp35we5zku",

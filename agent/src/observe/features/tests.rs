@@ -225,3 +225,19 @@ proptest! {
         prop_assert!(of(huge).into_iter().all(f64::is_finite));
     }
 }
+
+#[test]
+fn what_somebody_else_may_be_after_is_what_leaves_and_what_is_worked() {
+    let gains: Vec<_> = (0..COUNT)
+        .filter(|it| is_gain(*it))
+        .map(|it| NAMES[it])
+        .collect();
+    assert_eq!(
+        gains,
+        [
+            "bytes_sent_per_request",
+            "cpu_per_request",
+            "new_tasks_per_request"
+        ]
+    );
+}

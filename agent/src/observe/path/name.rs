@@ -55,9 +55,9 @@ pub(super) fn why(name: &str, volatile: bool) -> Option<&'static str> {
     }
 }
 
-/// Whether a maker of temporary files gave this name.
+/// Whether a maker of temporary files gave this name, and no person: `llama.int8q4` has the form of such names too.
 pub(super) fn is_temporary(name: &str, volatile: bool) -> bool {
-    temporary(name, volatile).is_some()
+    (name.starts_with('.') || name.starts_with("tmp")) && temporary(name, volatile).is_some()
 }
 
 /// Names that temporary-file makers give: a fixed form with a random part of known length and alphabet.
