@@ -6,6 +6,7 @@
 pub mod adoption;
 pub mod arrivals;
 pub mod bags;
+pub mod bouts;
 pub mod calls;
 pub mod claims;
 pub mod decision;

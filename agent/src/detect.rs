@@ -7,6 +7,7 @@ pub mod allow;
 pub mod budget;
 pub mod calls;
 pub mod claim;
+mod contact;
 pub mod corroboration;
 pub mod danger;
 pub mod deployment;

@@ -42,6 +42,8 @@ pub mod kind {
     pub const SEQUENCE: u32 = 18;
     /// [`SignalEvent`](super::SignalEvent).
     pub const SIGNAL: u32 = 19;
+    /// [`ConnectEvent`](super::ConnectEvent): the peer has several clients in the container.
+    pub const CLIENTS: u32 = 20;
 }
 
 /// What every event begins with.
@@ -197,7 +199,7 @@ pub struct OpenEvent {
     pub path: PathParts,
 }
 
-/// A peer contacted for the first time by this container in this epoch.
+/// A peer contacted for the first time by this process in this epoch of its container.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ConnectEvent {

@@ -29,8 +29,8 @@ pub struct SeenKey {
 /// [`SeenKey::kind`]: a file, with its `ACCESS_` constant and what else tells uses apart from bit 8 on, and in the
 /// upper half the process where each is reported; `what` is the addresses of inode and dentry, and the kernel's name hash and length.
 pub const SEEN_FILE: u64 = 1;
-/// [`SeenKey::kind`]: a peer; `what` is address (16 bytes), then port, protocol, IP version and how many new
-/// DNS answers there were about the address.
+/// [`SeenKey::kind`]: a peer, in the upper half the process; `what` is address (16 bytes), then port, protocol, IP
+/// version and how many new DNS answers there were about the address.
 pub const SEEN_PEER: u64 = 2;
 /// [`SeenKey::kind`]: a privileged call; `what` is number, result, first argument.
 pub const SEEN_PRIVILEGED: u64 = 3;
@@ -40,6 +40,8 @@ pub const SEEN_OUTCOME: u64 = 4;
 pub const SEEN_BIND: u64 = 5;
 /// [`SeenKey::kind`]: a kind of socket; `what` is domain and type, protocol, result.
 pub const SEEN_SOCKET: u64 = 6;
+/// [`SeenKey::kind`]: a peer that has several clients; `what` is as for [`SEEN_PEER`], without the answers.
+pub const SEEN_CLIENTS: u64 = 7;
 
 /// Bytes of names that [`NameKey`] holds. Longer names are reported each time.
 pub const NAME_KEY_BYTES: usize = 120;
@@ -155,8 +157,11 @@ pub struct Flow {
     pub changes: u32,
     /// When its bytes were last added to its peer's, in ticks of the kernel's clock.
     pub settled: u64,
-    /// How much the server had received when it last began to answer.
+    /// How much the container had received when it last began to send.
     pub answered: u64,
+    /// When the container last received something on a connection that it made itself, nanoseconds of the kernel's clock;
+    /// 0 before the first time.
+    pub heard: u64,
     /// What was added to its peer's so far.
     pub counted: PeerBytes,
     /// The container waited for the peer, not the peer for the container.

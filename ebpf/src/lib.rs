@@ -66,7 +66,7 @@ const _: () = assert!(history::code(CALLS - 1) < 1 << history::BITS);
 const _: () = assert!(size_of::<SeenKey>() == 40);
 const _: () = assert!(size_of::<PeerKey>() == 24);
 const _: () = assert!(size_of::<PeerBytes>() == 32);
-const _: () = assert!(size_of::<Flow>() == 72);
+const _: () = assert!(size_of::<Flow>() == 80);
 const _: () = assert!(size_of::<NameKey>() == 40 + NAME_KEY_BYTES);
 const _: () = assert!(size_of::<FileKey>() == 16);
 const _: () = assert!(size_of::<FileState>() == 24);

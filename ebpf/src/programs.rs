@@ -3,6 +3,7 @@
 mod arguments;
 mod calls;
 mod cgroups;
+mod clients;
 mod descriptors;
 mod dns;
 mod emit;

@@ -111,6 +111,7 @@ pub fn known(processes: Vec<KnownProcess>) -> Vec<Known> {
         comm: process.comm,
         argv: redact::argv(&process.argv),
         started: process.started,
+        is_copy: process.is_copy,
     });
     known.collect()
 }
@@ -128,6 +129,7 @@ mod tests {
             comm: "server".to_owned(),
             argv: argv.iter().map(|&argument| argument.to_owned()).collect(),
             started: Moment(1),
+            is_copy: false,
         }
     }
 

@@ -222,6 +222,7 @@ pub const fn kind(action: &Action) -> &'static str {
         Action::TlsName { .. } => "tls_name",
         Action::Sequence { .. } => "sequence",
         Action::Connect { .. } => "connect",
+        Action::Clients { .. } => "clients",
         Action::Listen { .. } => "listen",
         Action::Privileged { .. } => "privileged",
         Action::SocketToStdio { .. } => "stdio",

@@ -327,7 +327,11 @@ pub const fn cap(family: Family) -> usize {
         Family::Executable | Family::Syscall | Family::CodeMap | Family::DnsName | Family::Exit => {
             512
         }
-        Family::Endpoint | Family::TlsName | Family::Outcome | Family::UnixSocket => 256,
+        Family::Endpoint
+        | Family::Contact
+        | Family::TlsName
+        | Family::Outcome
+        | Family::UnixSocket => 256,
         Family::Listener
         | Family::Privileged
         | Family::Device

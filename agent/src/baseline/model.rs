@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::bags::Bags;
+use super::bouts::Bouts;
 use super::calls::CallPeaks;
 use super::claims::Claims;
 use super::decision::{Decision, Freezing};
@@ -140,6 +141,9 @@ pub struct PhaseBaseline {
     /// At which pace each endpoint is contacted.
     #[serde(default)]
     pub rhythms: Rhythms,
+    /// How often in a row things are done that are done once in a while.
+    #[serde(default)]
+    pub bouts: Bouts,
     /// In which order dangerous things are done.
     #[serde(default)]
     pub orders: Orders,
@@ -178,6 +182,7 @@ impl PhaseBaseline {
         self.surprises.merge(&other.surprises);
         self.bags.merge(&other.bags);
         self.rhythms.merge(&other.rhythms);
+        self.bouts.merge(&other.bouts);
         self.orders.merge(&other.orders);
     }
 }

@@ -29,9 +29,9 @@ const ABOUT_AS_RARE: f64 = 1.0;
 const SHARE: f64 = 1.0 - super::budget::NOVELTY_SHARE;
 
 /// Over how many kinds that part is dealt, counted by e to half their danger: bytes to and from peers and clients and
-/// names asked (41), habits while idle and bursts (51), regular contacts (25), rates (146, as they watch so many amounts at
+/// names asked (41), habits while idle and bursts (51), regular contacts (25), bouts (7), rates (146, as they watch so many amounts at
 /// once), calls, sequences and drifts (6).
-const KINDS: f64 = 269.0;
+const KINDS: f64 = 276.0;
 
 /// From when on the first month's half is spent, container-hours, and until when.
 const FIRST_H: f64 = 1.0 / 12.0;

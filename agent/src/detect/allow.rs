@@ -176,6 +176,7 @@ fn spellings(sighting: &Sighting) -> Vec<&str> {
             texts.extend(value.split(' ').nth(1));
         }
         Family::DnsName | Family::TlsName | Family::Sequence => {}
+        Family::Contact => texts.extend(value.split(" <- ")),
         Family::Endpoint | Family::Listener => {
             let address = sighting.raw.split(NAMED).next().unwrap_or_default();
             for text in [value, address] {

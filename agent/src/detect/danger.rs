@@ -13,6 +13,7 @@ use code::{becomes_temporary_code, is_temporary_code};
 pub use models::added;
 use models::removes_temporary;
 use names::is_missing_host;
+pub use names::is_search;
 pub use programs::started_again;
 use programs::{is_entrypoint, is_looked_for, is_question, is_resource_tracker, is_worker};
 
@@ -38,6 +39,8 @@ pub enum Category {
     Executable,
     /// A remote peer was contacted.
     Endpoint,
+    /// A known peer was contacted by another program, by a copy of one, or by another client.
+    Contact,
     /// A peer on the container's own loopback was contacted, or a port opened there.
     Loopback,
     /// A port was opened for connections.
@@ -54,6 +57,8 @@ pub enum Category {
     SecretWrite,
     /// Any other file was written.
     FileWrite,
+    /// A setting of the system was written.
+    SettingWrite,
     /// A file in a scratch place was written.
     ScratchWrite,
     /// A file in a temporary folder was written, and is code by its name.
@@ -129,6 +134,7 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         Family::Executable => Category::Executable,
         Family::Endpoint | Family::Listener if marks.loopback => Category::Loopback,
         Family::Endpoint => Category::Endpoint,
+        Family::Contact => Category::Contact,
         Family::Listener => Category::Listener,
         Family::FileWrite if marks.escape_path => Category::EscapePath,
         Family::FileWrite if marks.model_file => Category::ModelWrite,
@@ -139,6 +145,7 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         }
         Family::FileWrite if is_temporary_code(&sighting.raw) => Category::TemporaryCode,
         Family::FileWrite if marks.scratch => Category::ScratchWrite,
+        Family::FileWrite if is_setting(&sighting.raw) => Category::SettingWrite,
         Family::FileWrite => Category::FileWrite,
         Family::FileRead if marks.escape_path => Category::EscapePath,
         Family::FileRead if marks.secret_file => Category::SecretRead,
@@ -157,6 +164,7 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         Family::FileChange if marks.secret_file => Category::SecretWrite,
         Family::FileChange if becomes_temporary_code(&sighting.raw) => Category::TemporaryCode,
         Family::FileChange if marks.scratch => Category::ScratchWrite,
+        Family::FileChange if sighting.raw.split(' ').any(is_setting) => Category::SettingWrite,
         Family::FileChange => Category::FileChange,
         Family::FileAttempt if marks.escape_path => Category::EscapeAttempt,
         Family::FileAttempt if marks.secret_file => Category::SecretAttempt,
@@ -205,6 +213,11 @@ const CHARACTER_DEVICES: [&str; 6] = [
     "/dev/zero",
 ];
 
+/// Whether a file is a setting of the system, which a container's image has and a server reads.
+fn is_setting(path: &str) -> bool {
+    path.starts_with("/etc/")
+}
+
 /// Score at which a severity begins, nats.
 #[must_use]
 pub const fn begins_at(severity: Severity) -> f64 {
@@ -243,8 +256,8 @@ const NOTE: f64 = 4.9;
 
 /// Highest score of a category, where it has one. The container's own command is chosen by who deploys it, a worker
 /// can do no more than the program that started it, a library's question only gets its answer, a further model serves
-/// when somebody has it loaded, compilers leave code in temporary folders, and from a host that does not exist nothing
-/// comes. When the process came through the container runtime, an operator's
+/// when somebody has it loaded, compilers leave code in temporary folders, from a host that does not exist nothing
+/// comes, and a peer that is known may be asked in other ways. When the process came through the container runtime, an operator's
 /// `exec` cannot be told from an intruder's, so it is reported but does not page; writes to models and credentials
 /// weigh more.
 #[must_use]
@@ -257,7 +270,8 @@ pub fn ceiling(category: Category, origin: Origin) -> f64 {
             | Category::Question
             | Category::FurtherModel
             | Category::TemporaryCode
-            | Category::MissingHost,
+            | Category::MissingHost
+            | Category::Contact,
         ) => NOTE,
         (Origin::Server, _) => f64::INFINITY,
         (Origin::Runtime, Category::ModelWrite | Category::SecretWrite) => 7.9,
@@ -307,6 +321,7 @@ impl Category {
             Self::Question => &profiles::QUESTION,
             Self::Executable => &profiles::EXECUTABLE,
             Self::Endpoint => &profiles::ENDPOINT,
+            Self::Contact => &profiles::CONTACT,
             Self::Loopback => &profiles::LOOPBACK,
             Self::Listener => &profiles::LISTENER,
             Self::ModelWrite => &profiles::MODEL_WRITE,
@@ -315,6 +330,7 @@ impl Category {
             Self::SecretRead => &profiles::SECRET_READ,
             Self::SecretWrite => &profiles::SECRET_WRITE,
             Self::FileWrite => &profiles::FILE_WRITE,
+            Self::SettingWrite => &profiles::SETTING_WRITE,
             Self::ScratchWrite => &profiles::SCRATCH_WRITE,
             Self::TemporaryCode => &profiles::TEMPORARY_CODE,
             Self::Privileged => &profiles::PRIVILEGED,

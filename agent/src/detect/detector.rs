@@ -6,7 +6,8 @@ use super::allow::Allow;
 use super::budget::Reason;
 use super::calls::layer::CallLayer;
 use super::claim::{At, Claim};
-use super::danger::{Category, added, categorise, started_again};
+use super::contact::{self, Comparison};
+use super::danger::{Category, added, categorise, is_search, started_again};
 use super::deployment::Deployments;
 use super::never_learn::NeverLearn;
 use super::news::News;
@@ -122,7 +123,13 @@ impl Detector {
             && !baseline.is_quarantined(phase, fact);
         // What takes a server over alerts in a young image and in a new deployment, too, and while it serves also where only
         // its own family has not settled yet: there is always another file to read.
-        let judged = if is_takeover(category, known) {
+        let comparison = match fact.family {
+            Family::Contact => contact::compare(baseline, sighting),
+            _ => Comparison::Judge,
+        };
+        let judged = if comparison == Comparison::Learn {
+            false
+        } else if is_takeover(category, known) {
             baseline.judges(phase, fact.family)
                 || baseline.judges_by_predecessor(phase, fact.family)
                 || judge_of(phase) == Phase::Serve && baseline.state() == State::Active
@@ -148,6 +155,9 @@ impl Detector {
             };
             return outcome.news(news);
         }
+        if comparison == Comparison::Ignore {
+            return Outcome::default();
+        }
         let elsewhere = match known {
             // What one container of many did while they learned, and should not have.
             Knowledge::Here if baseline.is_quarantined(phase, fact) => None,
@@ -160,6 +170,9 @@ impl Detector {
             Knowledge::Unknown => None,
         };
         match category {
+            Some(category) if is_search(category, baseline, sighting) => {
+                Outcome::default().news(News::New)
+            }
             Some(category) => {
                 let category = started_again(category, elsewhere, sighting);
                 let category = added(category, baseline, sighting);

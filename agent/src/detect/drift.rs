@@ -50,6 +50,7 @@ fn class_of(family: Family) -> Class {
         | Family::FileAttempt
         | Family::CodeMap => Class::File,
         Family::Endpoint
+        | Family::Contact
         | Family::Listener
         | Family::Socket
         | Family::UnixSocket

@@ -84,7 +84,8 @@ pub fn poisson_upper(count: u64) -> f64 {
 }
 
 /// Logarithm of the gamma function for positive arguments: Stirling's series beyond 8, reached by the recurrence.
-fn ln_gamma(x: f64) -> f64 {
+#[must_use]
+pub fn ln_gamma(x: f64) -> f64 {
     let (mut x, mut less) = (x, 0.0);
     while x < 8.0 {
         less += x.ln();

@@ -85,7 +85,10 @@ pub fn claim(
                 Origin::Runtime => {
                     "it came through the container runtime, as an operator's exec does"
                 }
-                Origin::Server => "who deploys the container decides it",
+                Origin::Server if category == Category::Entrypoint => {
+                    "who deploys the container decides it"
+                }
+                Origin::Server => "alone it is no more than a note",
             };
             (most, why.to_owned())
         }),

@@ -19,6 +19,7 @@ use network::Network;
 use reads::Reads;
 
 use super::claim::{At, Claim};
+use super::danger::{Category, added};
 use super::finding::Method;
 use super::wording::{self, quoted};
 use crate::baseline::hash::hash64;
@@ -320,8 +321,13 @@ fn identity(pair: &Pair) -> u64 {
 }
 
 fn claim(baseline: &Baseline, pair: &Pair, noticed: &Noticed, identity: u64) -> Option<Claim> {
-    let profile = danger::of(pair.before, pair.after)?;
     let sighting = &noticed.sighting;
+    let mut profile = danger::of(pair.before, pair.after)?;
+    let is_aside = pair.after == Step::ModelWrite
+        && added(Category::ModelWrite, baseline, sighting) == Category::FurtherModel;
+    if is_aside && profile.danger > danger::MODEL_ASIDE.danger {
+        profile = &danger::MODEL_ASIDE;
+    }
     let none = PhaseBaseline::default();
     let here = baseline.phases.get(&sighting.phase).unwrap_or(&none);
     if here.orders.is_full() {

@@ -53,6 +53,7 @@ pub fn assumed(family: Family) -> &'static [(Option<Category>, f64)] {
             (Some(C::Question), 0.003),
         ],
         Family::Endpoint => &[(Some(C::Endpoint), 0.005), (Some(C::Loopback), 0.01)],
+        Family::Contact => &[(Some(C::Contact), 0.001)],
         Family::Listener => &[(Some(C::Listener), 0.001), (Some(C::Loopback), 0.004)],
         Family::FileWrite => &[
             (Some(C::EscapePath), 0.0002),
@@ -62,13 +63,14 @@ pub fn assumed(family: Family) -> &'static [(Option<Category>, f64)] {
             (Some(C::SecretWrite), 0.0002),
             (Some(C::ScratchWrite), 0.1),
             (Some(C::TemporaryCode), 0.0003),
+            (Some(C::SettingWrite), 0.0005),
             (Some(C::FileWrite), 0.05),
             (None, 0.01),
         ],
         Family::FileRead => &[
             (Some(C::EscapePath), 0.0004),
             (Some(C::SecretRead), 0.001),
-            (Some(C::ModelRead), 0.01),
+            (Some(C::ModelRead), 0.008),
             (None, 0.3),
         ],
         Family::Privileged => &[(Some(C::Privileged), 0.001)],
@@ -80,6 +82,7 @@ pub fn assumed(family: Family) -> &'static [(Option<Category>, f64)] {
             (Some(C::SecretWrite), 0.0002),
             (Some(C::ScratchWrite), 0.1),
             (Some(C::TemporaryCode), 0.0001),
+            (Some(C::SettingWrite), 0.0005),
             (Some(C::FileChange), 0.05),
         ],
         Family::FileAttempt => &[
@@ -101,7 +104,7 @@ pub fn assumed(family: Family) -> &'static [(Option<Category>, f64)] {
         ],
         Family::DnsName => &[
             (Some(C::DnsName), 0.005),
-            (Some(C::ReverseName), 0.003),
+            (Some(C::ReverseName), 0.002),
             (Some(C::MissingHost), 0.001),
         ],
         Family::TlsName => &[(Some(C::TlsName), 0.003)],

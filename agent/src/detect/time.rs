@@ -1,12 +1,15 @@
-//! The layer of time: contacts at regular pauses, activity that nobody asked for, bursts, slow drift.
+//! The layer of time: contacts at regular pauses, activity that nobody asked for, bursts, long bouts of what is done by
+//! few, slow drift.
 
 mod beacon;
+mod bouts;
 mod drift;
 mod habits;
 
 use serde::{Deserialize, Serialize};
 
 use super::claim::{At, Claim};
+use crate::baseline::hash::hash64;
 use crate::baseline::model::Baseline;
 use crate::detect::volume;
 use crate::observe::fact::Phase;
@@ -18,6 +21,7 @@ use crate::observe::window::WindowReport;
 pub struct Watch {
     serves: bool,
     beacons: beacon::Beacons,
+    bouts: bouts::Watch,
     habits: habits::Habits,
     drifts: drift::Drifts,
 }
@@ -41,7 +45,11 @@ impl Watch {
         }
         let frame = volume::frame(baseline, report, at.now_s);
         let here = baseline.phases.entry(Phase::Serve).or_default();
+        let totals = here.exposure.totals();
+        let usual = totals.requests as f64 / totals.windows.max(1) as f64;
+        let of = (hash64(&[at.replica.as_bytes()]), usual);
         let mut claims = self.beacons.window(&mut here.rhythms, &frame, report);
+        claims.extend(self.bouts.window(&mut here.bouts, &frame, of, report));
         claims.extend(self.habits.window(&mut here.levels, frame, report));
         claims.extend(self.drifts.window(&frame, report));
         claims

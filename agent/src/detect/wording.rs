@@ -109,6 +109,10 @@ pub fn novelty_title(category: Category, sighting: &Sighting) -> String {
         }
         Category::SecretWrite => format!("{who} wrote the credentials file {raw}"),
         Category::FileWrite => format!("{who} wrote {raw}, which is new"),
+        Category::SettingWrite if is_change => {
+            format!("{who} changed a setting of the system: {raw}")
+        }
+        Category::SettingWrite => format!("{who} wrote the system's setting {raw}"),
         Category::ScratchWrite if is_change => {
             format!("{who} changed a temporary file in a new way: {raw}")
         }
@@ -140,6 +144,7 @@ pub fn novelty_title(category: Category, sighting: &Sighting) -> String {
             format!("{who} asked DNS for a host that does not exist: {raw}")
         }
         Category::TlsName => format!("{who} asked for {raw} in TLS, which is new"),
+        Category::Contact => format!("a known peer was contacted in a new way: {raw}"),
         Category::FileChange => format!("{who} changed a file: {raw}"),
         Category::IoUring => format!(
             "the io_uring operation {} was used for the first time",
@@ -193,6 +198,7 @@ const fn noun(family: Family) -> &'static str {
         Family::FileRead => "read file",
         Family::FileWrite => "written file",
         Family::Endpoint => "endpoint",
+        Family::Contact => "way to contact a peer",
         Family::Listener => "listener",
         Family::Syscall => "system call",
         Family::Privileged => "privileged operation",

@@ -1,6 +1,7 @@
 //! One container under observation: its events and windows in, sightings and reports out.
 
 mod calls;
+mod contacts;
 mod files;
 mod names;
 mod network;
@@ -24,6 +25,8 @@ use super::privileged::{self, Privileged};
 use super::process::{Ended, Known, ProcessTable};
 use super::recent::Recent;
 use super::window::{Window, WindowReport};
+use contacts::Contacting;
+pub use contacts::{BY, CONTACTED_BY};
 
 /// All that decides what fact an event is, of those of which [`Observer::event_unless`] asks. Model files and devices are
 /// not among what may be recognised: who reads them matters.
@@ -69,6 +72,9 @@ pub struct Observer {
     searches: Recent<u32, Sighting>,
     /// Who was last reported for contacting a peer.
     contacts: Recent<(Protocol, SocketAddr), (u32, Origin)>,
+    /// Who contacts which peers, as far as it was put into words.
+    #[serde(default)]
+    contacting: Contacting,
     setup_events: u64,
     epoch: u64,
 }
@@ -110,6 +116,7 @@ impl Observer {
             questions: Recent::new(names::MAX_WAITING),
             searches: Recent::new(processes::MAX_SEARCHES),
             contacts: Recent::new(network::MAX_CONTACTS),
+            contacting: Contacting::default(),
             setup_events: 0,
             epoch: 0,
         }
@@ -141,8 +148,12 @@ impl Observer {
                 self.count_setup(origin);
                 None
             }
-            Action::Exec(exec) => self.exec(event, exec),
+            Action::Exec(exec) => {
+                self.contacting.forget(*pid);
+                self.exec(event, exec)
+            }
             Action::Exit { status } => {
+                self.contacting.forget(*pid);
                 let sighting = self.exit(event, *status);
                 match self.processes.exit(*pid) {
                     Ended::Entrypoint => self.phase.main_ended(*at),
@@ -194,6 +205,7 @@ impl Observer {
                 self.sequence(event, origin)
             }
             Action::Connect { .. }
+            | Action::Clients { .. }
             | Action::Connected { .. }
             | Action::Listen { .. }
             | Action::Bind { .. }
@@ -240,6 +252,7 @@ impl Observer {
         };
         let mut sightings = self.unanswered(window.end);
         sightings.extend(self.not_found(window.end));
+        sightings.extend(self.contacting.take());
         let calls = counters
             .calls
             .iter()
@@ -295,6 +308,7 @@ impl Observer {
     pub fn tell_again(&mut self) {
         self.reported_calls.clear();
         self.reported_operations.clear();
+        self.contacting.tell_again();
         self.epoch += 1;
     }
 

@@ -121,8 +121,15 @@ pub enum Action {
         /// The kernel's error.
         errno: i32,
     },
-    /// Connected, or sent a first unconnected datagram, to a peer.
+    /// Connected, or sent a first unconnected datagram, to a peer; told for each process.
     Connect {
+        /// Transport protocol.
+        protocol: Protocol,
+        /// The peer's address.
+        peer: SocketAddr,
+    },
+    /// A connection to the peer is used again that was idle when a later one was made: it has several clients here.
+    Clients {
         /// Transport protocol.
         protocol: Protocol,
         /// The peer's address.

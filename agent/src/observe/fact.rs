@@ -59,6 +59,8 @@ pub enum Family {
     FileWrite,
     /// A remote address, port and protocol contacted.
     Endpoint,
+    /// Who contacts a remote peer: the endpoint, and the program, its copy, or that it has several clients.
+    Contact,
     /// A local port listened on or bound.
     Listener,
     /// A system call number used.
@@ -93,11 +95,12 @@ pub enum Family {
 
 impl Family {
     /// All families, in file and display order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Executable,
         Self::FileRead,
         Self::FileWrite,
         Self::Endpoint,
+        Self::Contact,
         Self::Listener,
         Self::Syscall,
         Self::Privileged,
@@ -123,6 +126,7 @@ impl Family {
             Self::FileRead => "file_read",
             Self::FileWrite => "file_write",
             Self::Endpoint => "endpoint",
+            Self::Contact => "contact",
             Self::Listener => "listener",
             Self::Syscall => "syscall",
             Self::Privileged => "privileged",

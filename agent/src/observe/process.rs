@@ -94,6 +94,9 @@ struct Process {
     pid: u32,
     parent: Option<Serial>,
     program: Option<Arc<Program>>,
+    /// A fork that has executed nothing yet: its program is its parent's.
+    #[serde(default)]
+    is_copy: bool,
     comm: SmolStr,
     started: Option<Moment>,
     standing: Standing,
@@ -142,6 +145,7 @@ impl ProcessTable {
             Some((serial, parent)) => self.insert(Process {
                 pid: child,
                 parent: Some(serial),
+                is_copy: true,
                 started: Some(at),
                 ..parent
             }),
@@ -184,6 +188,7 @@ impl ProcessTable {
         };
         let program = Arc::new(Program::started(exec));
         process.program = Some(Arc::clone(&program));
+        process.is_copy = false;
         let origin = process.standing.origin().unwrap_or(Origin::Server);
         if started_outside && !handed_over {
             self.handed_over = true;
@@ -251,6 +256,13 @@ impl ProcessTable {
     pub fn program(&self, pid: u32) -> Option<&Program> {
         let serial = self.live.get(&pid)?;
         self.processes.get(serial)?.program.as_deref()
+    }
+
+    /// Whether a live process is a fork that has executed nothing.
+    #[must_use]
+    pub fn is_copy(&self, pid: u32) -> bool {
+        let process = self.live.get(&pid).and_then(|it| self.processes.get(it));
+        process.is_some_and(|process| process.is_copy)
     }
 
     /// The ancestors of a process inside the container, nearest first; what prepared the container is not among them.
@@ -360,6 +372,7 @@ impl ProcessTable {
             pid,
             parent,
             program: None,
+            is_copy: false,
             comm: comm.into(),
             started: Some(at),
             standing,

@@ -105,6 +105,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
         },
         kind::OPEN | kind::NAME => files::action(kind, &mut from)?,
         kind::CONNECT
+        | kind::CLIENTS
         | kind::LISTEN
         | kind::OUTCOME
         | kind::BIND

@@ -162,7 +162,7 @@ fn a_container_that_goes_on_as_another_workloads_is_judged_the_same_again() {
             }
             found.extend(live.take(input));
         }
-        assert!(found.len() > 2, "{}", found.len());
+        assert!(found.len() > 1, "{}", found.len());
         for it in &found {
             assert_eq!(it.container, renamed);
             assert_eq!(it.finding.key, key("vllm"));

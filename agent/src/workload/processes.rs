@@ -28,7 +28,12 @@ pub struct KnownProcess {
     pub argv: Vec<String>,
     /// When it was started.
     pub started: Moment,
+    /// It has executed nothing since its parent forked it.
+    pub is_copy: bool,
 }
+
+/// `include/linux/sched.h`: forked, and did not execute anything since.
+const PF_FORKNOEXEC: u32 = 0x40;
 
 /// Describes the processes among `pids` that still run, oldest first, and counts the lookups.
 #[must_use]
@@ -107,6 +112,7 @@ fn describe(pid: u32) -> ProcResult<KnownProcess> {
         comm: stat.comm,
         argv: command_line(&process)?,
         started: started(stat.starttime, procfs::ticks_per_second()),
+        is_copy: stat.flags & PF_FORKNOEXEC != 0,
     })
 }
 
@@ -200,6 +206,7 @@ mod tests {
         assert_eq!(found[1].parent, own);
         assert_eq!(found[1].comm, "cat");
         assert_eq!(found[1].argv, ["cat", "-"]);
+        assert!(!found[1].is_copy, "it was executed");
         let own_exe = std::env::current_exe().unwrap();
         assert_eq!(found[0].exe, own_exe.to_str().unwrap());
         assert!(found[0].started <= found[1].started);

@@ -4,7 +4,8 @@ use aya_ebpf::{
     bindings::{BPF_SK_STORAGE_GET_F_CREATE, bpf_sock},
     btf_maps::SkStorage,
     helpers::generated::{
-        bpf_jiffies64, bpf_sk_fullsock, bpf_sk_storage_get, bpf_skb_cgroup_id, bpf_skc_to_tcp_sock,
+        bpf_jiffies64, bpf_ktime_get_ns, bpf_sk_fullsock, bpf_sk_storage_get, bpf_skb_cgroup_id,
+        bpf_skc_to_tcp_sock,
     },
     macros::btf_map,
 };
@@ -32,6 +33,19 @@ const SETTLE_BYTES: u64 = 64 << 10;
 
 /// `include/net/sock.h`, enum `sock_flags`: the other side has ended the connection, which counts as a byte received.
 const SOCK_DONE: u64 = 1 << 1;
+
+/// What a sent payload begins.
+pub enum Turn {
+    /// It goes on with what was sent before, or nothing was received yet.
+    None,
+    /// A server's answer: it follows on something received. For HTTP/1.1 without pipelining that is one request.
+    Answer,
+    /// A client's next question on a connection on which it last heard something at this time.
+    Question {
+        /// [`Flow::heard`].
+        heard: u64,
+    },
+}
 
 /// The socket that carries a packet of a watched container.
 pub struct Carrier {
@@ -136,24 +150,42 @@ unsafe fn begun(packet: &Packet, sock: *mut bpf_sock, slot: Slot) -> *mut Flow {
 }
 
 impl Carrier {
-    /// For a sent TCP payload: whether it begins an answer of a server, that is, follows on something received. For
-    /// HTTP/1.1 without pipelining that is one request.
+    /// For a sent TCP payload: what it begins.
     #[inline(always)]
-    pub fn answers(&self) -> bool {
+    pub fn turn(&self) -> Turn {
         if self.flow.is_null() {
-            return false;
+            return Turn::None;
         }
         // SAFETY: storage of this socket, not null.
         unsafe {
             let tcp = bpf_skc_to_tcp_sock(self.sock.cast()).cast::<u8>();
             if tcp.is_null() {
-                return false;
+                return Turn::None;
             }
             settle_in_time(tcp, self.flow);
             let received: u64 = direct(tcp, &fields::TCP_BYTES_RECEIVED);
             let before = (*self.flow).answered;
             (*self.flow).answered = received;
-            (*self.flow).served != 0 && received != before
+            if received == before {
+                Turn::None
+            } else if (*self.flow).served != 0 {
+                Turn::Answer
+            } else {
+                Turn::Question {
+                    heard: (*self.flow).heard,
+                }
+            }
+        }
+    }
+
+    /// Notes that a TCP payload was received.
+    #[inline(always)]
+    pub fn hears(&self) {
+        // SAFETY: storage of this socket, not null; the helper takes no arguments.
+        unsafe {
+            if !self.flow.is_null() && (*self.flow).served == 0 {
+                (*self.flow).heard = bpf_ktime_get_ns();
+            }
         }
     }
 

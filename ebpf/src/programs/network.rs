@@ -2,12 +2,13 @@
 
 use aya_ebpf::{
     bindings::bpf_sock_addr,
+    helpers::bpf_get_current_pid_tgid,
     macros::{btf_tracepoint, cgroup_sock_addr},
     programs::{BtfTracePointContext, SockAddrContext},
 };
 use picket_ebpf::{
-    BindEvent, ConnectEvent, LISTENERS_OF_ROW, ListenEvent, ListenerKey, SEEN_BIND, SEEN_PEER,
-    Slot, kind, lost,
+    BindEvent, ConnectEvent, Header, LISTENERS_OF_ROW, ListenEvent, ListenerKey, SEEN_BIND,
+    SEEN_PEER, SeenKey, Slot, kind, lost,
 };
 
 use super::{
@@ -70,19 +71,23 @@ pub fn bind6(ctx: SockAddrContext) -> i32 {
     PASS
 }
 
-/// An address that a socket is to be connected or bound to.
+/// An address that a socket is, or is to be, connected or bound to.
 #[derive(Clone, Copy)]
-struct Address {
+pub struct Address {
     /// In network byte order; IPv4 in the first four bytes.
-    address: [u64; 2],
-    port: u16,
-    protocol: u8,
-    version: u8,
+    pub address: [u64; 2],
+    /// Port.
+    pub port: u16,
+    /// IP protocol number.
+    pub protocol: u8,
+    /// 4 or 6.
+    pub version: u8,
 }
 
 impl Address {
+    /// What tells it from others.
     #[inline(always)]
-    fn key(&self) -> [u64; 3] {
+    pub fn key(&self) -> [u64; 3] {
         let [low, high] = self.address;
         let rest =
             u64::from(self.port) | u64::from(self.protocol) << 16 | u64::from(self.version) << 24;
@@ -118,7 +123,8 @@ fn address_v6(ctx: *mut bpf_sock_addr) -> Address {
     }
 }
 
-/// Notes a contact with a peer; false when no watched container made it.
+/// Notes a contact with a peer; false when no watched container made it. Who contacts a peer matters, so that it is reported
+/// for each process.
 #[inline(always)]
 fn contacted(peer: Address) -> bool {
     let Some(slot) = watch::of_current() else {
@@ -130,17 +136,29 @@ fn contacted(peer: Address) -> bool {
     }
     let [low, high, rest] = peer.key();
     let named = u64::from(hosts::answers(peer.address)) << 32;
-    let Some(key) = emit::first_time(slot, SEEN_PEER, [low, high, rest | named]) else {
-        return true;
-    };
+    let process = bpf_get_current_pid_tgid() >> 32;
+    let seen = SEEN_PEER | process << 32;
+    if let Some(key) = emit::first_time(slot, seen, [low, high, rest | named]) {
+        report(slot, &key, &peer, |header| {
+            // SAFETY: reserved ring memory.
+            unsafe { emit::write_header(header, kind::CONNECT, slot.container) };
+        });
+    }
+    true
+}
+
+/// Reports what is said of a peer and was not reported yet.
+#[inline(always)]
+pub fn report(slot: Slot, key: &SeenKey, peer: &Address, write_header: impl FnOnce(*mut Header)) {
     let Some(mut entry) = emit::reserve::<ConnectEvent>(slot.row, Ring::Alerts) else {
-        emit::forget(&key);
-        return true;
+        emit::forget(key);
+        return;
     };
+    let [low, high] = peer.address;
     // SAFETY: reserved ring memory; every field is written.
     unsafe {
         let event = entry.as_mut_ptr();
-        emit::write_header(&raw mut (*event).header, kind::CONNECT, slot.container);
+        write_header(&raw mut (*event).header);
         let to = (&raw mut (*event).address).cast::<u64>();
         to.write(low);
         to.add(1).write(high);
@@ -150,7 +168,6 @@ fn contacted(peer: Address) -> bool {
         (&raw mut (*event)._pad).write(0);
     }
     entry.submit(emit::wake_flags(true));
-    true
 }
 
 #[inline(always)]

@@ -4,6 +4,7 @@ use aya_ebpf::helpers::generated::{bpf_ktime_get_ns, bpf_skc_to_tcp_sock};
 use picket_ebpf::{OutcomeEvent, SEEN_OUTCOME, Slot, kind};
 
 use super::{
+    clients,
     emit::{self, Ring},
     fields::{self, direct, peek},
     maps::ROW,
@@ -63,6 +64,9 @@ pub fn of_socket(sock: *const u8, established: bool) {
             version,
             error,
         };
+        if established {
+            clients::connected(slot, &outcome);
+        }
         report(slot, &outcome, Some(tcp));
     }
 }

@@ -5,8 +5,8 @@
 use aya_ebpf::{bindings::__sk_buff, macros::cgroup_skb, programs::SkBuffContext};
 
 use super::{
-    dns,
-    flows::{self, Carrier},
+    clients, dns,
+    flows::{self, Carrier, Turn},
     maps::ROW,
     packet::Packet,
     payload::Payload,
@@ -61,6 +61,7 @@ fn carried(skb: *mut __sk_buff, inbound: bool) {
             carrier.count_datagram(&packet);
             dns::datagram(&packet, &carrier);
         } else if inbound {
+            carrier.hears();
             if carrier.takes_answer() {
                 dns::segment(&Payload::of(&packet, carrier.slot), None);
             }
@@ -68,8 +69,10 @@ fn carried(skb: *mut __sk_buff, inbound: bool) {
             if carrier.is_first {
                 first_sent(&packet, &carrier);
             }
-            if carrier.answers() {
-                (*row).requests = (*row).requests.wrapping_add(1);
+            match carrier.turn() {
+                Turn::Answer => (*row).requests = (*row).requests.wrapping_add(1),
+                Turn::Question { heard } => clients::asks(&packet, &carrier, heard),
+                Turn::None => {}
             }
         }
     }

@@ -94,7 +94,7 @@ pub(super) const MODEL_WRITE: Profile = Profile {
 
 pub(super) const FURTHER_MODEL: Profile = Profile {
     class: Class::Model,
-    danger: 1.9,
+    danger: 0.9,
     why: "the workload puts its models there in this way, and none that is known changed",
     techniques: &[t::ATLAS_MANIPULATE_MODEL],
     next_step: "Check whether an operator asked for another model; if not, look at what it is before it serves.",
@@ -146,6 +146,14 @@ pub(super) const FILE_WRITE: Profile = Profile {
     why: "a file outside the known ones was written",
     techniques: &[],
     next_step: "Look at the file and the process that wrote it; approve the path if it is part of the service.",
+};
+
+pub(super) const SETTING_WRITE: Profile = Profile {
+    class: Class::File,
+    danger: 4.0,
+    why: "a server reads the settings of its system and leaves them as they are",
+    techniques: &[t::DATA_MANIPULATION],
+    next_step: "Compare the file with that of the image, and see which programs read it.",
 };
 
 pub(super) const SCRATCH_WRITE: Profile = Profile {
@@ -280,6 +288,14 @@ pub(super) const MISSING_HOST: Profile = Profile {
     why: "links die and names are mistyped; malware too asks for hosts that are not there yet",
     techniques: &[t::DNS_PROTOCOL],
     next_step: "See which requests or settings name that host; names that nobody would choose may be made by a program.",
+};
+
+pub(super) const CONTACT: Profile = Profile {
+    class: Class::Network,
+    danger: 4.0,
+    why: "what hides behind a peer that is known brings a client of its own, or copies the server to ask there",
+    techniques: &[t::APPLICATION_PROTOCOL, t::ATLAS_EXFILTRATION],
+    next_step: "See which program, library or thread made the connection, and what went over it.",
 };
 
 pub(super) const TLS_NAME: Profile = Profile {

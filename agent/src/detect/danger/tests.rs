@@ -33,6 +33,7 @@ fn what_comes_through_the_runtime_does_not_page() {
         Category::FurtherModel,
         Category::TemporaryCode,
         Category::MissingHost,
+        Category::Contact,
     ] {
         let low = severity(ceiling(category, Origin::Server));
         assert_eq!(low, Some(Severity::Low));
@@ -184,4 +185,18 @@ fn code_in_a_temporary_folder_is_more_than_a_temporary_file() {
         sighting.marks.scratch = true;
         assert_eq!(categorise(&sighting, |_| false), Some(expected), "{value}");
     }
+}
+
+#[test]
+fn a_setting_of_the_system_is_more_than_another_file_and_less_than_code() {
+    let category = |family, raw: &str| {
+        let sighting = sighting(family, Origin::Server, raw);
+        categorise(&sighting, |_| false)
+    };
+    let setting = Some(Category::SettingWrite);
+    assert_eq!(category(Family::FileWrite, "/etc/hosts.new"), setting);
+    let put = "rename /srv/x -> /etc/resolv.conf";
+    assert_eq!(category(Family::FileChange, put), setting);
+    let other = category(Family::FileWrite, "/srv/etc/hosts");
+    assert_eq!(other, Some(Category::FileWrite));
 }

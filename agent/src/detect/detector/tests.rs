@@ -5,6 +5,7 @@
     reason = "tests"
 )]
 
+mod contacts;
 mod deployments;
 mod explained;
 mod losses;

@@ -58,6 +58,13 @@ const MODEL_ON_REQUEST: Profile = Profile {
     ..MODEL_FROM_NOWHERE
 };
 
+/// What is made beside the models that are served, as engines are built and caches filled.
+pub(super) const MODEL_ASIDE: Profile = Profile {
+    danger: 3.0,
+    why: "something was put beside the models although nothing had come in that could be it",
+    ..MODEL_FROM_NOWHERE
+};
+
 const MODEL_BROUGHT: Profile = Profile {
     danger: 3.0,
     why: "a model file was written after something large came in from where models did not come so far",

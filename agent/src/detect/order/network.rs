@@ -16,8 +16,9 @@ const ODD: f64 = 8.0;
 /// Windows with requests that make a usual size.
 const ENOUGH: u32 = 20;
 
-/// What came unpacks to so many times its size at most: weights hardly shrink.
-const UNPACKED: f64 = 4.0;
+/// What came unpacks to so many times its size at most: weights hardly shrink. A server that writes what came twice does so
+/// when it is learned from.
+const UNPACKED: f64 = 1.5;
 
 /// When something last came over the network.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -218,9 +218,9 @@ fn what_was_fetched_explains_no_more_than_it_unpacks_to() {
     assert_eq!(bench.take(&update), []);
     bench.baseline.set_frozen(true, Decision::default());
     bench.wait(3600);
-    assert_eq!(bench.window_with(10, 1000, 8 << 20, 24 << 20), []);
+    assert_eq!(bench.window_with(10, 1000, 8 << 20, 10 << 20), []);
     assert_eq!(bench.take(&update), []);
-    assert_eq!(bench.window_with(10, 1000, 0, 60 << 20), []);
+    assert_eq!(bench.window_with(10, 1000, 0, 20 << 20), []);
     let found = bench.take(&update);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].feature, "request_then_model_write");
@@ -365,4 +365,22 @@ fn contacts_and_questions_do_not_crowd_out_what_came_before_them() {
     assert_eq!(claims.len(), 1);
     bench.wait(301);
     assert!(!bench.watch.awaits_contact(bench.now));
+}
+
+#[test]
+fn what_is_put_into_a_folder_of_its_own_weighs_less_than_a_model_that_is_known() {
+    let put = |path: &str| {
+        let write = sight(Family::FileWrite, path);
+        write.mark(|marks| marks.model_file = true)
+    };
+    let mut bench = Bench::learned(&[]);
+    let known = sight(Family::FileRead, "/models/m.onnx").0;
+    bench.baseline.learn_sighting(&known, "r", 1);
+    let engine = bench.take(&[put("/models/engines/e.plan")]);
+    assert_eq!(engine.len(), 1, "{engine:?}");
+    let mut bench = Bench::learned(&[]);
+    bench.baseline.learn_sighting(&known, "r", 1);
+    let model = bench.take(&[put("/models/m.onnx")]);
+    assert_eq!(model.len(), 1, "{model:?}");
+    assert!(model[0].danger.0 > engine[0].danger.0 + 1.0);
 }

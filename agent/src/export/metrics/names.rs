@@ -277,7 +277,7 @@ pub(super) const START_TIME: Family = family(
 );
 
 /// Event kinds that exist at 0 from the start.
-pub(super) const EVENT_KINDS: [&str; 23] = [
+pub(super) const EVENT_KINDS: [&str; 24] = [
     "cgroup_mkdir",
     "cgroup_rmdir",
     "fork",
@@ -301,6 +301,7 @@ pub(super) const EVENT_KINDS: [&str; 23] = [
     "tls_name",
     "sequence",
     "asked_to_end",
+    "clients",
 ];
 
 /// Losses in the agent that exist at 0 from the start, beside those that the probe names.

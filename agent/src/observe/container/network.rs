@@ -22,7 +22,12 @@ impl Observer {
     ) -> Option<Sighting> {
         match &event.action {
             Action::Connect { protocol, peer } => {
+                self.note_contact(event, origin, (*protocol, *peer));
                 self.connect(event, origin, (*protocol, *peer), is_told)
+            }
+            Action::Clients { protocol, peer } => {
+                self.note_clients(event, origin, (*protocol, *peer));
+                None
             }
             Action::Connected {
                 protocol,

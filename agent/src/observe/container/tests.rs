@@ -5,6 +5,7 @@
     reason = "tests"
 )]
 
+mod contacts;
 mod names;
 mod outcomes;
 
@@ -377,6 +378,7 @@ fn a_container_found_running_serves_and_knows_its_server() {
         comm: "python3".into(),
         argv: vec!["python3".to_owned(), "--token=x".to_owned()],
         started: Moment(3),
+        is_copy: false,
     };
     let mut feed = Feed {
         observer: Observer::existing(Moment(9), vec![known], true),

@@ -130,6 +130,13 @@ const CODE: &[&str] = &[
     "/etc/ld.so.conf",
     "/etc/ld.so.conf.d/**",
     "/etc/ld.so.cache",
+    // Settings that name libraries to be loaded: by the C library, by TLS, and by the loaders of GPU and Kerberos drivers.
+    "/etc/nsswitch.conf",
+    "/etc/ssl/openssl.cnf",
+    "/etc/OpenCL/vendors/**",
+    "/etc/vulkan/**",
+    "/etc/glvnd/**",
+    "/etc/gss/mech.d/**",
     "/bin/**",
     "/sbin/**",
     "/usr/bin/**",

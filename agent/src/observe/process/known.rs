@@ -24,6 +24,9 @@ pub struct Known {
     pub argv: Vec<String>,
     /// When it was started.
     pub started: Moment,
+    /// It has executed nothing since its parent forked it.
+    #[serde(default)]
+    pub is_copy: bool,
 }
 
 impl ProcessTable {
@@ -85,6 +88,7 @@ impl ProcessTable {
                 pid: process.pid,
                 parent,
                 program: Some(Arc::new(Program::running(&process.exe, &process.argv))),
+                is_copy: process.is_copy,
                 comm: process.comm.as_str().into(),
                 started: Some(process.started),
                 standing,

@@ -203,6 +203,17 @@ fn after_a_resync_unknown_processes_are_set_up_again() {
 }
 
 #[test]
+fn a_fork_is_a_copy_until_it_executes_something() {
+    let mut table = served();
+    table.fork(12, "server", 13, AT);
+    table.fork(13, "server", 14, AT);
+    assert!(!table.is_copy(12) && table.is_copy(13) && table.is_copy(14));
+    started(&mut table, 13, &exec("/usr/bin/git", 12));
+    assert!(!table.is_copy(13) && table.is_copy(14));
+    assert!(!table.is_copy(99), "nothing is known of it");
+}
+
+#[test]
 fn a_reused_pid_is_a_new_process() {
     let mut table = served();
     table.fork(12, "server", 13, AT);
@@ -219,6 +230,7 @@ fn containers_older_than_the_agent_start_from_a_list() {
         comm: "x".to_owned(),
         argv: vec![exe.to_owned()],
         started: Moment(started),
+        is_copy: started == 5,
     };
     let mut table = ProcessTable::existing(&[
         known(32, 31, "/bin/ls", 9),
@@ -234,6 +246,7 @@ fn containers_older_than_the_agent_start_from_a_list() {
     ] {
         assert_eq!(table.origin(pid, "x", AT), Some(origin), "{pid}");
     }
+    assert!(table.is_copy(11) && !table.is_copy(32));
     assert_eq!(
         started(&mut table, 40, &exec("/bin/sh", RUNTIME)),
         program(Origin::Runtime, "runtime", "/bin/sh")

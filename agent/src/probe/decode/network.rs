@@ -8,12 +8,15 @@ use crate::observe::event::{Action, Protocol};
 
 pub(super) fn action(kind: u32, from: &mut Cursor<'_>) -> Result<Action, DecodeError> {
     Ok(match kind {
-        kind::CONNECT => {
+        kind::CONNECT | kind::CLIENTS => {
             let address = from.take(16)?;
             let port = from.u16()?;
             let protocol = Protocol::of(from.u8()?);
             let peer = socket_address(address, from.u8()?, port);
-            Action::Connect { protocol, peer }
+            match kind {
+                kind::CLIENTS => Action::Clients { protocol, peer },
+                _ => Action::Connect { protocol, peer },
+            }
         }
         kind::LISTEN => {
             let address = from.take(16)?;

@@ -1,0 +1,60 @@
+//! Known peers, contacted in other ways.
+
+use super::*;
+use crate::baseline::learning::State;
+
+const PEER: &str = "tcp llm.example:443";
+const SERVER: &str = "tcp llm.example:443 <- /usr/bin/python3.11";
+const COPY: &str = "tcp llm.example:443 <- a copy of /usr/bin/python3.11";
+
+/// A workload that learned these contacts of [`PEER`].
+fn learned(contacts: &[&str]) -> Bench {
+    let mut bench = Bench::new();
+    let contacts = contacts.iter().map(|it| sight(Family::Contact, it));
+    let routine = Bench::routine().into_iter().chain(contacts);
+    for sight in routine.chain([sight(Family::Endpoint, PEER)]) {
+        assert_eq!(bench.see(sight).finding, None);
+    }
+    bench.quiet(40);
+    assert_eq!(bench.baseline.state(), State::Active);
+    bench
+}
+
+fn severity(bench: &mut Bench, value: &str) -> Option<Severity> {
+    let outcome = bench.see(sight(Family::Contact, value));
+    outcome.finding.map(|finding| finding.severity)
+}
+
+#[test]
+fn a_copy_that_contacts_a_known_peer_is_a_note() {
+    let mut bench = learned(&[SERVER]);
+    assert_eq!(severity(&mut bench, SERVER), None);
+    assert_eq!(severity(&mut bench, COPY), Some(Severity::Low));
+    let mut forks = learned(&[SERVER, COPY]);
+    assert_eq!(severity(&mut forks, COPY), None);
+}
+
+#[test]
+fn of_a_peer_that_is_not_known_itself_no_more_is_said() {
+    let mut bench = learned(&[SERVER]);
+    let unknown = "tcp other.example:443 <- a copy of /usr/bin/python3.11";
+    assert_eq!(severity(&mut bench, unknown), None);
+}
+
+#[test]
+fn a_way_of_another_phase_is_no_news() {
+    let mut bench = learned(&[SERVER]);
+    let load = sight(Family::Contact, COPY).in_phase(Phase::Load);
+    let (mut baseline, fact) = (bench.baseline.clone(), load.0.fact);
+    baseline.learn(Phase::Load, &fact, "7", bench.now_s);
+    bench.baseline = baseline;
+    assert_eq!(severity(&mut bench, COPY), None);
+}
+
+#[test]
+fn a_baseline_that_knows_no_contacts_learns_them() {
+    let mut bench = learned(&[]);
+    let server = sight(Family::Contact, SERVER);
+    assert_eq!(bench.see(server.clone()).news, Some(News::Learned));
+    assert_eq!(bench.baseline.knows(&server.0), Knowledge::Here);
+}
