@@ -2,7 +2,6 @@
 id: V15
 name: api-mailbox
 class: mimicry
-set: held-out
 phase: serve
 trigger: request
 evidence: [network, resource, sequence]
@@ -13,8 +12,7 @@ what: >
   Uses the LLM API as a mailbox: asks it for orders every few seconds and posts results of ordinary length, each time on a
   connection of its own, where the server keeps one.
 missed: >
-  Host and name are known and connections to them are ordinary; what is said on them is not read. A few connections more, each
-  some seconds apart, are no burst.
+  Where several workers each keep a connection of their own, one more client of a peer is nothing new.
 """
 
 import http.client

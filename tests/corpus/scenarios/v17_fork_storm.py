@@ -2,7 +2,6 @@
 id: V17
 name: fork-storm
 class: mimicry
-set: held-out
 phase: reload
 trigger: model
 evidence: [process, resource]
@@ -13,7 +12,7 @@ what: >
   While it is loaded, a pickle forks thirty children within seconds that execute nothing and wait. A loader here forks one
   child, which ends at once.
 missed: >
-  While a model is loaded, windows have few requests, and tasks are counted per request; the children execute nothing.
+  Where loading starts dozens of threads anyway, some thirty children more are no long bout.
 """
 
 import os

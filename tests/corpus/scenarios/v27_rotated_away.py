@@ -13,8 +13,7 @@ what: >
   Has the server rotate its log a dozen times within a minute, so that nothing is left of what it said before: the one old
   log that is kept is overwritten each time. A rotation is ordinary; a dozen of nearly empty logs are not.
 missed: >
-  A rotation is known by what is renamed. How often a known change is made is not counted, and a dozen of them take hardly
-  any calls.
+  A rotation is known by what is renamed, and a dozen in a row are few after the handful that was learned.
 """
 
 from corpus import access_log

@@ -13,8 +13,8 @@ what: >
   Has the server load its model a dozen times within a minute and a half, always the version that it has: 8 MiB from the
   registry each time, in the usual way, with the usual child. An operator loads once, a new version, and asks for it.
 missed: >
-  Each load has its reason, as the registry hands the file out again, and reloads of the workload bring as much for each of them.
-  How often a server loads is not counted.
+  Each load has its reason, as the registry hands the file out again, and reloads of the workload bring as much for each of
+  them. A dozen in a row are few after the handful that was learned.
 """
 
 from corpus import habits

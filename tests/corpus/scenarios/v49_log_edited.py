@@ -15,7 +15,7 @@ what: >
   own code and under the usual names; but a server does not read its log, and does not write hundreds of lines at once.
 missed: >
   What is renamed, read and written are the files of an ordinary rotation, and what stands in them is not read. A rotation more
-  is not counted.
+  is no bout.
 """
 
 from corpus import access_log
