@@ -9,10 +9,11 @@ use picket_tests::corpus::{self, Campaign, Choice, Kind, Outcome, Schedule, Verd
 use picket_tests::suite::{Fixture, Suite};
 
 /// Recorded runs of `cargo xtask corpus --record`: a few of each class, and those of unseen scenarios and seeds that the
-/// detector once judged wrongly.
-const RECORDINGS: [&str; 2] = [
+/// detector once judged wrongly; the last ones by a probe that tells who contacts a peer.
+const RECORDINGS: [&str; 3] = [
     concat!(env!("CARGO_MANIFEST_DIR"), "/recordings"),
     concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/unseen"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/contacts"),
 ];
 
 /// Scenarios that run live: the null trigger, one of each class of attack, and an operator's reload.
