@@ -19,7 +19,7 @@ const TOGETHER_S: i64 = 600;
 /// Of the claims of one act, the later ones belong to the first for this long, seconds.
 const ACT_S: i64 = 300;
 
-/// Claims of less danger than this say nothing of others, nats: temporary files come and go.
+/// Claims of less danger than this say nothing of others, nor others of them: temporary files come and go.
 const SPEAKS_FROM: f64 = 1.0;
 
 /// What a claim of another kind about the same container adds at most, nats: one ordinary cause in three brings both.
@@ -156,6 +156,9 @@ impl Corroboration {
     /// takes another one of medium severity.
     #[must_use]
     pub fn adds(&self, claim: &Claim, score: f64, now_s: i64) -> Option<Contribution> {
+        if claim.danger.0 < SPEAKS_FROM {
+            return None;
+        }
         let (own, lineage) = (kind(claim), Lineage::of(claim));
         let mut others: Vec<(f64, &Said)> = self
             .said

@@ -113,6 +113,10 @@ impl Detector {
         let (phase, fact) = (sighting.phase, &sighting.fact);
         let category = categorise(sighting, self.settings.is_common_syscall);
         let known = baseline.knows(sighting);
+        let is_news = matches!(known, Knowledge::Unknown | Knowledge::Elsewhere(_));
+        if is_news && fact.family == Family::FileChange {
+            self.signals.change_is_news(cgroup, fact);
+        }
         let is_command = category == Some(Category::Entrypoint);
         if is_command {
             let learning = self.settings.learning;
@@ -205,6 +209,9 @@ impl Detector {
         elsewhere: Option<Phase>,
     ) -> Outcome {
         let (phase, fact) = (sighting.phase, &sighting.fact);
+        if matches!(category, Category::FileWrite | Category::ScratchWrite) {
+            self.rates.new_file(at.cgroup, sighting.at);
+        }
         let before = baseline.set_pending(phase, fact, at.replica, at.now_s);
         if !category.takes_over() && baseline.adopt(phase, fact) {
             return Outcome::default().news(News::Learned);

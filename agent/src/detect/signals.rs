@@ -8,7 +8,7 @@ use super::claim::{At, Claim};
 use super::{order, time, volume};
 use crate::baseline::model::Baseline;
 use crate::observe::event::{CgroupId, Moment};
-use crate::observe::fact::Sighting;
+use crate::observe::fact::{Fact, Sighting};
 use crate::observe::window::WindowReport;
 
 /// What the layers remember of one container.
@@ -31,6 +31,15 @@ impl Signals {
     pub fn sighting(&mut self, cgroup: CgroupId, sighting: &Sighting) {
         let watch = self.watches.entry(cgroup).or_default();
         watch.order.sighting(sighting);
+    }
+
+    /// Takes a change of a file that the workload is not known for.
+    pub fn change_is_news(&mut self, cgroup: CgroupId, change: &Fact) {
+        self.watches
+            .entry(cgroup)
+            .or_default()
+            .time
+            .change_is_news(change);
     }
 
     /// Takes a file written again, by this process and its ancestors, of which all else is known.

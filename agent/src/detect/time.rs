@@ -6,13 +6,15 @@ mod bouts;
 mod drift;
 mod habits;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::claim::{At, Claim};
 use crate::baseline::hash::hash64;
 use crate::baseline::model::Baseline;
 use crate::detect::volume;
-use crate::observe::fact::Phase;
+use crate::observe::fact::{Fact, Phase};
 use crate::observe::window::WindowReport;
 
 /// The layer's memory of one container.
@@ -24,9 +26,22 @@ pub struct Watch {
     bouts: bouts::Watch,
     habits: habits::Habits,
     drifts: drift::Drifts,
+    /// How many changes of files since the last window were news, by their operation.
+    news: BTreeMap<String, f64>,
 }
 
+/// Operations whose news are counted: there are some two dozen.
+const OPERATIONS: usize = 64;
+
 impl Watch {
+    /// Takes a change of a file that the workload is not known for.
+    pub fn change_is_news(&mut self, change: &Fact) {
+        let operation = change.value.split(' ').next().unwrap_or_default();
+        if self.news.len() < OPERATIONS || self.news.contains_key(operation) {
+            *self.news.entry(operation.to_owned()).or_insert(0.0) += 1.0;
+        }
+    }
+
     /// Takes one window: learns it while the baseline learns, judges it afterwards. Only serving has a rhythm; starts
     /// and stops are over too soon.
     pub fn window(
@@ -35,6 +50,7 @@ impl Watch {
         at: At<'_>,
         report: &WindowReport,
     ) -> Vec<Claim> {
+        let news = std::mem::take(&mut self.news);
         match report.phase {
             Some(Phase::WarmUp | Phase::Serve | Phase::Reload) => self.serves = true,
             Some(Phase::Start | Phase::Load | Phase::Stop) => self.serves = false,
@@ -49,7 +65,10 @@ impl Watch {
         let usual = totals.requests as f64 / totals.windows.max(1) as f64;
         let of = (hash64(&[at.replica.as_bytes()]), usual);
         let mut claims = self.beacons.window(&mut here.rhythms, &frame, report);
-        claims.extend(self.bouts.window(&mut here.bouts, &frame, of, report));
+        claims.extend(
+            self.bouts
+                .window(&mut here.bouts, &frame, of, (report, &news)),
+        );
         claims.extend(self.habits.window(&mut here.levels, frame, report));
         claims.extend(self.drifts.window(&frame, report));
         claims

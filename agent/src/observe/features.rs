@@ -42,6 +42,13 @@ pub const fn is_gain(feature: usize) -> bool {
     matches!(feature, 0 | 2 | 4)
 }
 
+/// Whether a feature counts what writing a file takes: calls in general, and those that read, write, open and look at files
+/// or make room for what is written.
+#[must_use]
+pub const fn is_of_files(feature: usize) -> bool {
+    matches!(feature, 3 | 6 | 7 | 9 | 10 | 11)
+}
+
 /// So few calls of a kind a request are as good as none: keeps the logarithm of small numbers calm.
 const FEW_CALLS: f64 = 0.5;
 

@@ -86,10 +86,28 @@ fn is_absence(errno: i32) -> bool {
 }
 
 fn operation(change: Change<'_>) -> String {
-    let name = syscall::name(change.call);
-    let name = match name.as_ref() {
-        "renameat" | "renameat2" => "rename",
+    let call = syscall::name(change.call);
+    let name = match call.as_ref() {
         "unlinkat" if change.detail & AT_REMOVEDIR != 0 => "rmdir",
+        call => operation_of(call),
+    };
+    if name != "chmod" {
+        return name.to_owned();
+    }
+    let mut text = name.to_owned();
+    for (bits, sign) in [(ANY_MAY_RUN, " +x"), (SET_UID, " u+s"), (SET_GID, " g+s")] {
+        if change.detail & bits != 0 {
+            text.push_str(sign);
+        }
+    }
+    text
+}
+
+/// The operation that a system call does; those that do the same have one.
+#[must_use]
+pub fn operation_of(call: &str) -> &str {
+    match call {
+        "renameat" | "renameat2" => "rename",
         "unlinkat" => "unlink",
         "ftruncate" => "truncate",
         "fchmod" | "fchmodat" | "fchmodat2" | "syscall_452" => "chmod",
@@ -102,17 +120,7 @@ fn operation(change: Change<'_>) -> String {
         "lsetxattr" | "fsetxattr" | "setxattrat" | "syscall_463" => "setxattr",
         "lremovexattr" | "fremovexattr" | "removexattrat" | "syscall_466" => "removexattr",
         other => other,
-    };
-    if name != "chmod" {
-        return name.to_owned();
     }
-    let mut text = name.to_owned();
-    for (bits, sign) in [(ANY_MAY_RUN, " +x"), (SET_UID, " u+s"), (SET_GID, " g+s")] {
-        if change.detail & bits != 0 {
-            text.push_str(sign);
-        }
-    }
-    text
 }
 
 /// The comparable form of an open that failed. Where nothing was found, the directory that was searched stands for all

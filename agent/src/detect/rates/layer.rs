@@ -18,7 +18,7 @@ use crate::detect::finding::{Class, Contribution, Method};
 use crate::detect::outlook::MONTH_S;
 use crate::detect::technique;
 use crate::detect::wording;
-use crate::observe::event::CgroupId;
+use crate::observe::event::{CgroupId, Moment};
 use crate::observe::fact::Phase;
 use crate::observe::features;
 use crate::observe::window::WindowReport;
@@ -32,6 +32,13 @@ const MUCH_MORE: f64 = 2.5;
 /// Squared distance, in units of the largest ordinary one, beyond which a window needs no comparison with the container's
 /// own past: half as far out again.
 const CLEARLY_BEYOND: f64 = 2.25;
+
+/// For so long a file that was begun to be written accounts for what writing takes, ns: evidence gathers over some windows,
+/// and what writes a log rotates it.
+const FILE_ACCOUNTS_NS: u64 = 300_000_000_000;
+
+/// Of the distance of a window that a new file accounts for, so much may lie in something else.
+const BESIDE_FILES: f64 = 0.1;
 
 const HOUR_S: f64 = 3600.0;
 
@@ -71,6 +78,9 @@ pub struct Watch {
     phases: BTreeMap<Phase, Gathered>,
     /// Evidence and its threshold at the last judged window.
     current: Option<(f64, f64)>,
+    /// When a file was last written that is new and nothing by itself: a log that was turned on, a cache.
+    #[serde(default)]
+    new_file: Option<Moment>,
 }
 
 /// The layer. Its memory is bounded per container; [`RateLayer::forget`] those gone.
@@ -93,6 +103,12 @@ impl RateLayer {
             models: Models::default(),
             watches: BTreeMap::new(),
         }
+    }
+
+    /// Notes that a container writes a file that is new and nothing by itself.
+    pub fn new_file(&mut self, cgroup: CgroupId, at: Moment) {
+        let watch = self.watches.entry(cgroup).or_default();
+        watch.new_file = watch.new_file.max(Some(at));
     }
 
     /// Takes one window whose phase is certain: learns it while the baseline learns, judges it afterwards.
@@ -148,8 +164,12 @@ impl RateLayer {
         let by_evidence = (once_a_month - nats).exp();
         let per_month =
             by_evidence.max(new_work(baseline, phase) * verdict.excess.powf(-NEW_WORK_TAIL));
+        let writes_anew = watch
+            .new_file
+            .is_some_and(|begun| report.end.since(begun) <= FILE_ACCOUNTS_NS);
+        let danger = danger(&verdict.reasons, writes_anew);
         Some(claim(
-            baseline, report, phase, &verdict, self.names, per_month,
+            baseline, report, phase, &verdict, self.names, per_month, danger,
         ))
     }
 
@@ -240,6 +260,25 @@ impl Gathered {
     }
 }
 
+/// How dangerous it is that there is so much more of these features, and why. Who turns a log on has calls that write it,
+/// which are no more than the file itself.
+fn danger(reasons: &[FeatureShare], writes_anew: bool) -> (f64, &'static str) {
+    let is_gain = |share: &FeatureShare| differs(share) && features::is_gain(share.feature);
+    let part = |of_files: bool| {
+        let part = reasons
+            .iter()
+            .filter(|it| features::is_of_files(it.feature) == of_files);
+        part.map(|it| it.share).sum::<f64>()
+    };
+    if writes_anew && part(false) < BESIDE_FILES * part(true) {
+        (0.5, "a file that is new takes calls that write it")
+    } else if reasons.iter().any(is_gain) {
+        (5.0, "work that requests do not explain is someone's")
+    } else {
+        (4.0, "what requests do not explain is someone's")
+    }
+}
+
 fn claim(
     baseline: &Baseline,
     report: &WindowReport,
@@ -247,6 +286,7 @@ fn claim(
     verdict: &Verdict,
     names: &[&str],
     per_month: f64,
+    (danger, why): (f64, &str),
 ) -> Claim {
     let name = |share: &FeatureShare| {
         let known = names.get(share.feature);
@@ -262,12 +302,6 @@ fn claim(
     let sentences: Vec<_> = verdict.reasons.iter().map(sentence).collect();
     let first = sentences.first().cloned().unwrap_or_default();
     let totals = baseline.phases.get(&phase).map(|p| p.exposure.totals());
-    let is_gain = |share: &FeatureShare| differs(share) && features::is_gain(share.feature);
-    let (danger, why) = if verdict.reasons.iter().any(is_gain) {
-        (5.0, "work that requests do not explain is someone's")
-    } else {
-        (4.0, "what requests do not explain is someone's")
-    };
     Claim {
         identity: hash64(&[b"rates", phase.name().as_bytes()]),
         danger: (danger, why.to_owned()),

@@ -216,6 +216,32 @@ fn the_changed_feature_is_the_first_reason() {
 }
 
 #[test]
+fn a_new_file_accounts_for_the_calls_that_write_it_and_for_nothing_else() {
+    let danger = |files: &[u64], of_changed: &[usize]| {
+        let mut workload = Workload::new(7, 0.3);
+        let mut bench = Bench::learned(512, || workload.next());
+        for at in files {
+            bench
+                .layer
+                .new_file(CgroupId(1), Moment(at * 1_000_000_000));
+        }
+        let claims = (0..20).filter_map(|_| {
+            let mut features = workload.next();
+            for feature in of_changed {
+                features[*feature] += 4.0;
+            }
+            bench.window(features)
+        });
+        claims.map(|claim| claim.danger.0).next()
+    };
+    let (writes, network, sent) = (7, 8, 0);
+    assert_eq!(danger(&[], &[writes]), Some(4.0));
+    assert_eq!(danger(&[2, 1], &[writes]), Some(0.5));
+    assert_eq!(danger(&[2], &[network]), Some(4.0));
+    assert_eq!(danger(&[2], &[writes, sent]), Some(5.0));
+}
+
+#[test]
 fn small_changes_of_a_constant_workload_are_ordinary() {
     let mut bench = Bench::learned(200, || vec![1.0, 2.0, 3.0, REQUESTS]);
     let windows = (0..500).map(|_| vec![1.05, 1.95, 3.05, REQUESTS]);

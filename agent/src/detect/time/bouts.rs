@@ -7,7 +7,8 @@
 //! long as this one then fall as a power of its length, and the more bouts were learned the steeper, but no steeper than for
 //! [`ENOUGH`] of them: what others make the server do need not be like what was learned.
 //!
-//! More requests bring more of everything: where a window has more than usual, its acts count for so much less.
+//! Acts that are news by themselves, such as the removal of files that were never removed, are judged by what they do and
+//! make no bout. More requests bring more of everything: where a window has more than usual, its acts count for so much less.
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ use crate::detect::outlook::MONTH_S;
 use crate::detect::technique;
 use crate::detect::wording::times;
 use crate::observe::fact::Phase;
+use crate::observe::file_change::operation_of;
 use crate::observe::syscall;
 use crate::observe::window::WindowReport;
 
@@ -109,16 +111,17 @@ struct Bout {
 pub(super) struct Watch(BTreeMap<String, Bout>);
 
 impl Watch {
-    /// Takes one window; `usual` is how many requests one of its length has on average.
+    /// Takes one window in which so many changes of files were news, by their operation; `usual` is how many requests one of
+    /// its length has on average.
     pub(super) fn window(
         &mut self,
         bouts: &mut Bouts,
         frame: &Frame,
         (replica, usual): (u64, f64),
-        report: &WindowReport,
+        (report, news): (&WindowReport, &BTreeMap<String, f64>),
     ) -> Vec<Claim> {
         let busy = (frame.requests as f64 / usual.max(1.0)).max(1.0);
-        let acts = acts(report);
+        let acts = acts(report, news);
         for kind in acts.keys() {
             if self.0.len() < MOST && !self.0.contains_key(kind) {
                 self.0.insert(kind.clone(), Bout::default());
@@ -194,14 +197,18 @@ fn as_long(seen: Seen, acts: f64) -> f64 {
     log.exp().min(1.0)
 }
 
-/// How often each kind of act was done in a window.
-fn acts(report: &WindowReport) -> BTreeMap<String, f64> {
+/// How often each kind of act was done in a window, but for those that were news.
+fn acts(report: &WindowReport, news: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
     let calls = report.calls.iter().flatten();
     let calls = calls.filter(|count| {
         let call = i64::from(count.call);
         count.calls > 0 && (ACTS.contains(&call) || ACTS_EVERYWHERE.contains(&call))
     });
-    let calls = calls.map(|count| (syscall::name(count.call).into_owned(), count.calls as f64));
+    let calls = calls.map(|count| {
+        let name = syscall::name(count.call).into_owned();
+        let news = news.get(operation_of(&name)).copied().unwrap_or(0.0);
+        (name, (count.calls as f64 - news).max(0.0))
+    });
     let asked = report.activity.endpoints.iter();
     let asked = asked.filter(|endpoint| !endpoint.served && endpoint.tx_packets > 0);
     let asked = asked.map(|it| (format!("to {}", it.value), it.tx_packets as f64));

@@ -31,6 +31,16 @@ impl Bench {
     }
 
     fn window(&mut self, renames: u64, packets: u64, requests: u64) -> Vec<Claim> {
+        self.window_with_news(renames, packets, requests, 0.0)
+    }
+
+    fn window_with_news(
+        &mut self,
+        renames: u64,
+        packets: u64,
+        requests: u64,
+        news: f64,
+    ) -> Vec<Claim> {
         self.windows += 1;
         let frame = Frame {
             seconds: 5.0,
@@ -64,7 +74,9 @@ impl Bench {
             ..WindowReport::default()
         };
         let of = (1, 20.0);
-        self.watch.window(&mut self.bouts, &frame, of, &report)
+        let news = BTreeMap::from([("rename".to_owned(), news)]);
+        self.watch
+            .window(&mut self.bouts, &frame, of, (&report, &news))
     }
 }
 
@@ -86,6 +98,16 @@ fn what_came_singly_is_told_of_when_it_comes_in_a_row_and_once() {
         claims.iter().any(|claim| claim.title.contains(PEER)),
         "{claims:?}"
     );
+}
+
+#[test]
+fn what_is_news_by_itself_makes_no_bout() {
+    let mut bench = Bench::learned(10);
+    for _ in 0..20 {
+        assert_eq!(bench.window_with_news(2, 0, 20, 2.0), []);
+    }
+    let claims = (0..20).flat_map(|_| bench.window_with_news(4, 0, 20, 2.0));
+    assert!(claims.count() > 0);
 }
 
 #[test]
