@@ -2,7 +2,6 @@
 id: W06
 name: debug-log
 class: benign
-set: held-out
 phase: serve
 trigger: request
 servers: [fastapi, bentoml, triton]

@@ -2,7 +2,6 @@
 id: W28
 name: log-rotated-by-size
 class: benign
-set: held-out
 phase: serve
 trigger: request
 servers: [fastapi, bentoml]

@@ -2,7 +2,6 @@
 id: W29
 name: disk-cache-swept
 class: benign
-set: held-out
 phase: serve
 trigger: request
 servers: [fastapi, triton]
