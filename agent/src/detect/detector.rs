@@ -113,10 +113,6 @@ impl Detector {
         let (phase, fact) = (sighting.phase, &sighting.fact);
         let category = categorise(sighting, self.settings.is_common_syscall);
         let known = baseline.knows(sighting);
-        let is_news = matches!(known, Knowledge::Unknown | Knowledge::Elsewhere(_));
-        if is_news && fact.family == Family::FileChange {
-            self.signals.change_is_news(cgroup, fact);
-        }
         let is_command = category == Some(Category::Entrypoint);
         if is_command {
             let learning = self.settings.learning;
@@ -173,6 +169,7 @@ impl Detector {
             Knowledge::Elsewhere(other) => Some(other),
             Knowledge::Unknown => None,
         };
+        self.signals.news(cgroup, sighting);
         match category {
             Some(category) if is_search(category, baseline, sighting) => {
                 Outcome::default().news(News::New)

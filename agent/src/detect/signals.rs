@@ -8,7 +8,7 @@ use super::claim::{At, Claim};
 use super::{order, time, volume};
 use crate::baseline::model::Baseline;
 use crate::observe::event::{CgroupId, Moment};
-use crate::observe::fact::{Fact, Sighting};
+use crate::observe::fact::{Family, Sighting};
 use crate::observe::window::WindowReport;
 
 /// What the layers remember of one container.
@@ -33,13 +33,15 @@ impl Signals {
         watch.order.sighting(sighting);
     }
 
-    /// Takes a change of a file that the workload is not known for.
-    pub fn change_is_news(&mut self, cgroup: CgroupId, change: &Fact) {
-        self.watches
-            .entry(cgroup)
-            .or_default()
-            .time
-            .change_is_news(change);
+    /// Takes what the workload is not known for. Of peers only the container's own other services count: others are told of
+    /// by their news, and what goes to them is none the less worth telling.
+    pub fn news(&mut self, cgroup: CgroupId, sighting: &Sighting) {
+        let watch = self.watches.entry(cgroup).or_default();
+        match sighting.fact.family {
+            Family::FileChange => watch.time.change_is_news(&sighting.fact),
+            Family::Endpoint if sighting.marks.loopback => watch.time.peer_is_news(sighting.at),
+            _ => {}
+        }
     }
 
     /// Takes a file written again, by this process and its ancestors, of which all else is known.

@@ -14,6 +14,7 @@ use super::claim::{At, Claim};
 use crate::baseline::hash::hash64;
 use crate::baseline::model::Baseline;
 use crate::detect::volume;
+use crate::observe::event::Moment;
 use crate::observe::fact::{Fact, Phase};
 use crate::observe::window::WindowReport;
 
@@ -28,7 +29,12 @@ pub struct Watch {
     drifts: drift::Drifts,
     /// How many changes of files since the last window were news, by their operation.
     news: BTreeMap<String, f64>,
+    /// When a peer was last contacted that is news.
+    new_peer: Option<Moment>,
 }
+
+/// For so long a peer that is news accounts for connections, ns: it is told of once, however often it is contacted.
+const PEER_ACCOUNTS_NS: u64 = 300_000_000_000;
 
 /// Operations whose news are counted: there are some two dozen.
 const OPERATIONS: usize = 64;
@@ -42,6 +48,11 @@ impl Watch {
         }
     }
 
+    /// Takes a contact with a peer that the workload is not known for.
+    pub fn peer_is_news(&mut self, at: Moment) {
+        self.new_peer = self.new_peer.max(Some(at));
+    }
+
     /// Takes one window: learns it while the baseline learns, judges it afterwards. Only serving has a rhythm; starts
     /// and stops are over too soon.
     pub fn window(
@@ -50,7 +61,11 @@ impl Watch {
         at: At<'_>,
         report: &WindowReport,
     ) -> Vec<Claim> {
-        let news = std::mem::take(&mut self.news);
+        let mut news = std::mem::take(&mut self.news);
+        let is_new = |peer: Moment| report.end.since(peer) <= PEER_ACCOUNTS_NS;
+        if self.new_peer.is_some_and(is_new) {
+            news.extend(["connect", "socket"].map(|call| (call.to_owned(), f64::INFINITY)));
+        }
         match report.phase {
             Some(Phase::WarmUp | Phase::Serve | Phase::Reload) => self.serves = true,
             Some(Phase::Start | Phase::Load | Phase::Stop) => self.serves = false,

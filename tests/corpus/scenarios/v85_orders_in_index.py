@@ -14,6 +14,9 @@ what: >
   read, as one of them may be an order, and a row that looks like all others takes what came of the last one, one to three KB, in
   the place of what it had. The server adds rows when clients send some, every ten seconds or so, and neither reads them nor changes
   any. In the end that row is removed.
+missed: >
+  The index is read and written by the process that writes it anyway, and a row in the place of another is no more than a row. What
+  stands in them is not read.
 """
 
 import contextlib

@@ -13,6 +13,9 @@ what: >
   Looks through the server's account at the LLM API, and at what lies there: its models, members, keys, projects and bills, lists of
   files and of stored conversations, and then one after the other of these, ninety questions in two minutes on the connection that
   is open anyway. The server asks that peer something now and then, some hundred letters each time, and never for what it has.
+missed: >
+  Ninety short questions on the connection that is open anyway are few after the longest row of questions that was learned, and
+  what is asked for is not read.
 """
 
 import http.client

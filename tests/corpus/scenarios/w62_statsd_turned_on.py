@@ -2,7 +2,6 @@
 id: W62
 name: statsd-turned-on
 class: benign
-set: held-out
 phase: serve
 trigger: request
 servers: [fastapi]

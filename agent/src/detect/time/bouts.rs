@@ -7,8 +7,8 @@
 //! long as this one then fall as a power of its length, and the more bouts were learned the steeper, but no steeper than for
 //! [`ENOUGH`] of them: what others make the server do need not be like what was learned.
 //!
-//! Acts that are news by themselves, such as the removal of files that were never removed, are judged by what they do and
-//! make no bout. More requests bring more of everything: where a window has more than usual, its acts count for so much less.
+//! Acts that are news by themselves, such as the removal of files that were never removed or connections to a peer that was
+//! never contacted, are judged by what they do and make no bout. More requests bring more of everything: where a window has more than usual, its acts count for so much less.
 
 use std::collections::BTreeMap;
 
@@ -111,7 +111,7 @@ struct Bout {
 pub(super) struct Watch(BTreeMap<String, Bout>);
 
 impl Watch {
-    /// Takes one window in which so many changes of files were news, by their operation; `usual` is how many requests one of
+    /// Takes one window in which so many acts were news, by their operation; `usual` is how many requests one of
     /// its length has on average.
     pub(super) fn window(
         &mut self,

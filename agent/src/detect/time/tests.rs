@@ -11,6 +11,7 @@ use crate::detect::finding::Class;
 use crate::detect::rates::noise::Noise;
 use crate::observe::activity::{Activity, EndpointTraffic};
 use crate::observe::event::{CgroupId, Moment};
+use crate::observe::window::CallCount;
 
 struct Bench {
     watch: Watch,
@@ -96,6 +97,15 @@ impl Bench {
     }
 
     fn window(&mut self, activity: Activity, requests: u64) -> Vec<Claim> {
+        self.window_with_calls(activity, requests, None)
+    }
+
+    fn window_with_calls(
+        &mut self,
+        activity: Activity,
+        requests: u64,
+        calls: Option<Vec<CallCount>>,
+    ) -> Vec<Claim> {
         self.windows += 1;
         let share = Share {
             ms: 5000,
@@ -111,6 +121,7 @@ impl Bench {
             phase: Some(Phase::Serve),
             requests,
             activity,
+            calls,
             ..WindowReport::default()
         };
         let at = At {
@@ -136,6 +147,33 @@ impl Bench {
         }
         found
     }
+}
+
+#[test]
+fn connections_to_a_peer_that_is_news_make_no_bout() {
+    let claims = |new_peer: bool| {
+        let mut bench = Bench::learned(2);
+        let connects = |calls| CallCount {
+            call: u16::try_from(libc::SYS_connect).unwrap_or(u16::MAX),
+            calls,
+            errors: 0,
+        };
+        for replica in 0..8 {
+            let serving = bench.baseline.phases.entry(Phase::Serve).or_default();
+            serving.bouts.note("connect", replica, 1);
+        }
+        if new_peer {
+            let at = Moment((bench.windows + 1) * 5_000_000_000);
+            bench.watch.peer_is_news(at);
+        }
+        let windows = (0..40).flat_map(|_| {
+            let (activity, requests) = bench.usual();
+            bench.window_with_calls(activity, requests, Some(vec![connects(4)]))
+        });
+        windows.filter(|claim| claim.feature == "bout").count()
+    };
+    assert!(claims(false) > 0);
+    assert_eq!(claims(true), 0);
 }
 
 #[test]
