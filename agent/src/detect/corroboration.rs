@@ -398,6 +398,16 @@ mod tests {
     }
 
     #[test]
+    fn nothing_makes_dangerous_what_is_hardly_any_danger() {
+        let mut memory = Corroboration::default();
+        memory.note(&claim("file_write", 10, &[]), 4.0, 0);
+        let mut weak = claim("rates", 10, &[]);
+        assert!(memory.adds(&weak, 0.0, 0).is_some());
+        weak.danger.0 = SPEAKS_FROM / 2.0;
+        assert_eq!(memory.adds(&weak, 0.0, 0), None);
+    }
+
+    #[test]
     fn one_act_is_told_once_and_more_of_it_if_it_is_worse_or_other() {
         let mut memory = Corroboration::default();
         memory.tell(&claim("write", 10, &[5, 1]), Severity::Medium, 100);
