@@ -9,6 +9,9 @@
 //! What a server does once in a while (at its start, when it reads a model) is not done per request, so that a window of few
 //! requests tells less. How many there were goes with the features, for who compares them to take into account.
 //!
+//! Of what leaves, only answers are counted here: an answer belongs to a request. What goes to peers is an amount of each
+//! peer's own (see `detect::volume`), and a product that asks them for more is no other proportion of the server's work.
+//!
 //! A window in which hardly anything was asked has no features: what is done then has nothing to be divided by, and
 //! other layers judge it (see `detect::time`).
 
@@ -22,7 +25,7 @@ pub const COUNT: usize = 12;
 
 /// The features' names, in the order of [`features`].
 pub const NAMES: [&str; COUNT] = [
-    "bytes_sent_per_request",
+    "bytes_answered_per_request",
     "bytes_received_per_request",
     "cpu_per_request",
     "calls_per_request",
@@ -36,17 +39,17 @@ pub const NAMES: [&str; COUNT] = [
     "file_metadata_calls_per_request",
 ];
 
-/// Whether more of a feature is what somebody else may be after: what leaves, processor time, tasks.
+/// Whether more of a feature is what somebody else may be after: what clients are given, processor time, tasks.
 #[must_use]
 pub const fn is_gain(feature: usize) -> bool {
     matches!(feature, 0 | 2 | 4)
 }
 
-/// Whether a feature counts what writing a file takes: calls in general, and those that read, write, open and look at files
-/// or make room for what is written.
+/// Whether a feature counts what writing a file takes: calls in general, and those that read, write, open and look at files,
+/// fail as nothing is there yet, or make room for what is written.
 #[must_use]
 pub const fn is_of_files(feature: usize) -> bool {
-    matches!(feature, 3 | 6 | 7 | 9 | 10 | 11)
+    matches!(feature, 3 | 5 | 6 | 7 | 9 | 10 | 11)
 }
 
 /// So few calls of a kind a request are as good as none: keeps the logarithm of small numbers calm.
@@ -113,7 +116,7 @@ pub fn features(window: &Window) -> Option<Vec<f64>> {
     let besides_tasks =
         |calls: u64, per_task: u64| calls.saturating_sub(per_task.saturating_mul(counters.clones));
     let values: [f64; COUNT + 1] = [
-        amount(real(counters.tx_bytes)),
+        amount(real(counters.answered_bytes())),
         amount(real(counters.rx_bytes)),
         amount(cpu / 1000.0),
         amount(real(calls.all)),

@@ -144,6 +144,13 @@ impl Counters {
         clients.peek().is_some() && clients.all(own)
     }
 
+    /// Bytes sent to those who came to the container.
+    #[must_use]
+    pub fn answered_bytes(&self) -> u64 {
+        let clients = self.peers.iter().filter(|peer| peer.served);
+        clients.fold(0, |sum, client| sum.saturating_add(client.tx_bytes))
+    }
+
     /// Takes what was counted in system calls for a sample: `observed_ns` of a window of `length_ns`.
     pub fn scale_calls(&mut self, observed_ns: u64, length_ns: u64) {
         let observed_ns = observed_ns.min(length_ns);

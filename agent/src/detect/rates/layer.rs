@@ -330,7 +330,7 @@ fn claim(
             .collect(),
         techniques: &[technique::RESOURCE_HIJACKING, technique::ATLAS_COST],
         next_step: "See which proportion changed and whether a release or another kind of request explains it; more \
-                    CPU per request points to foreign work, more bytes out per byte in to data leaving.",
+                    CPU per request points to foreign work, more bytes answered to data leaving by the front door.",
         ..Claim::about_window(Method::Rates, Class::Resource, report.end, phase)
     }
 }

@@ -77,7 +77,7 @@ impl Rate {
         match self {
             Self::Cpu => "cpu_per_request",
             Self::Asked => "bytes_received_per_request",
-            Self::Answered => "bytes_sent_per_request",
+            Self::Answered => "bytes_answered_per_request",
         }
     }
 

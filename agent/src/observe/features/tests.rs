@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::observe::event::Moment;
+use crate::observe::event::{Moment, Protocol};
 use crate::observe::resources::Resources;
-use crate::observe::window::Counters;
+use crate::observe::window::{Counters, PeerTraffic};
 
 fn call(call: i64, calls: u64, errors: u64) -> CallCount {
     CallCount {
@@ -30,6 +30,18 @@ fn cpu(cpu_ns: Option<u64>) -> Resources {
     }
 }
 
+fn traffic(served: bool, tx_bytes: u64) -> PeerTraffic {
+    PeerTraffic {
+        served,
+        protocol: Protocol::Tcp,
+        peer: "10.0.0.7:8000".parse().unwrap(),
+        rx_bytes: 0,
+        tx_bytes,
+        rx_packets: 0,
+        tx_packets: 0,
+    }
+}
+
 /// What a server does for so many requests.
 fn served(requests: u64) -> Counters {
     Counters {
@@ -41,6 +53,7 @@ fn served(requests: u64) -> Counters {
         ],
         rx_bytes: 900 * requests,
         tx_bytes: 700 * requests,
+        peers: vec![traffic(true, 600 * requests)],
         requests,
         accepted: requests,
         resources: cpu(Some(3_000_000 * requests)),
@@ -123,7 +136,7 @@ fn a_pool_of_threads_that_grows_is_no_other_behaviour() {
 fn other_proportions_give_other_features() {
     let base = of(served(100));
     let mut leaking = served(100);
-    leaking.tx_bytes *= 20;
+    leaking.peers[0].tx_bytes *= 20;
     let mut failing = served(100);
     failing.calls[0].errors = 200;
     let mut spawning = served(100);
@@ -133,7 +146,7 @@ fn other_proportions_give_other_features() {
     let mut computing = served(100);
     computing.resources.cpu_ns = Some(30_000_000_000);
     for (counters, name) in [
-        (leaking, "bytes_sent_per_request"),
+        (leaking, "bytes_answered_per_request"),
         (failing, "failed_calls_per_request"),
         (spawning, "new_tasks_per_request"),
         (opening, "file_open_calls_per_request"),
@@ -142,6 +155,14 @@ fn other_proportions_give_other_features() {
         let change = feature(&of(counters), name) - feature(&base, name);
         assert!(change > 1.0, "{name} changed by {change}");
     }
+}
+
+#[test]
+fn what_peers_are_sent_is_no_part_of_an_answer() {
+    let mut asking = served(100);
+    asking.tx_bytes += 1 << 20;
+    asking.peers.push(traffic(false, 1 << 20));
+    assert_eq!(of(asking), of(served(100)));
 }
 
 #[test]
@@ -187,6 +208,7 @@ fn counters() -> impl Strategy<Value = Counters> {
                     .collect(),
                 rx_bytes: rx_bytes + 10_000,
                 tx_bytes,
+                peers: vec![traffic(true, tx_bytes)],
                 requests,
                 connects,
                 clones,
@@ -207,6 +229,7 @@ proptest! {
         }
         tenfold.rx_bytes *= 10;
         tenfold.tx_bytes *= 10;
+        tenfold.peers[0].tx_bytes *= 10;
         tenfold.requests *= 10;
         tenfold.connects *= 10;
         tenfold.clones *= 10;
@@ -221,6 +244,7 @@ proptest! {
         let mut huge = counters;
         huge.rx_bytes = scale;
         huge.tx_bytes = u64::MAX - scale;
+        huge.peers = vec![traffic(true, huge.tx_bytes), traffic(true, u64::MAX)];
         huge.resources.cpu_ns = Some(scale);
         prop_assert!(of(huge).into_iter().all(f64::is_finite));
     }
@@ -235,7 +259,7 @@ fn what_somebody_else_may_be_after_is_what_leaves_and_what_is_worked() {
     assert_eq!(
         gains,
         [
-            "bytes_sent_per_request",
+            "bytes_answered_per_request",
             "cpu_per_request",
             "new_tasks_per_request"
         ]
