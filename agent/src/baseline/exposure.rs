@@ -57,6 +57,14 @@ pub struct Totals {
     pub replicas: u64,
 }
 
+impl Totals {
+    /// Requests in a window, on average.
+    #[must_use]
+    pub fn requests_per_window(&self) -> f64 {
+        self.requests as f64 / self.windows.max(1) as f64
+    }
+}
+
 /// Exposure of one phase of a baseline.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

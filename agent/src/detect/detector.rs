@@ -94,15 +94,30 @@ impl Detector {
         sighting: &Sighting,
         now_s: i64,
     ) -> Outcome {
-        if self.settings.allow.covers(sighting) {
-            return Outcome::suppressed(Reason::Allow);
-        }
-        self.signals.sighting(cgroup, sighting);
         let at = At {
             cgroup,
             replica,
             now_s,
         };
+        self.take(baseline, at, sighting, false)
+    }
+
+    fn take(
+        &mut self,
+        baseline: &mut Baseline,
+        at: At<'_>,
+        sighting: &Sighting,
+        is_busy: bool,
+    ) -> Outcome {
+        let At {
+            cgroup,
+            replica,
+            now_s,
+        } = at;
+        if self.settings.allow.covers(sighting) {
+            return Outcome::suppressed(Reason::Allow);
+        }
+        self.signals.sighting(cgroup, sighting);
         if let Some(kind) = self.settings.never_learn.kind(sighting) {
             let outcome = match never_learn::claim(kind, sighting, baseline, at) {
                 Some(claim) => self.judge(baseline, at, claim, false),
@@ -124,7 +139,7 @@ impl Detector {
         // What takes a server over alerts in a young image and in a new deployment, too, and while it serves also where only
         // its own family has not settled yet: there is always another file to read.
         let comparison = match fact.family {
-            Family::Contact => contact::compare(baseline, sighting),
+            Family::Contact => contact::compare(baseline, sighting, is_busy),
             _ => Comparison::Judge,
         };
         let judged = if comparison == Comparison::Learn {
@@ -295,10 +310,11 @@ impl Detector {
         };
         verdict(&mut self.verdicts, cgroup, self.settings.findings_per_month)
             .window(report.lost_events);
+        let is_busy = contact::is_busy(baseline, report);
         let mut outcomes: Vec<_> = report
             .sightings
             .iter()
-            .map(|sighting| self.sighting(baseline, cgroup, replica, sighting, now_s))
+            .map(|sighting| self.take(baseline, at, sighting, is_busy))
             .collect();
         let mut claims: Vec<Claim> = Vec::new();
         claims.extend(self.losses.window(at, report));

@@ -76,8 +76,7 @@ impl Watch {
         }
         let frame = volume::frame(baseline, report, at.now_s);
         let here = baseline.phases.entry(Phase::Serve).or_default();
-        let totals = here.exposure.totals();
-        let usual = totals.requests as f64 / totals.windows.max(1) as f64;
+        let usual = here.exposure.totals().requests_per_window();
         let of = (hash64(&[at.replica.as_bytes()]), usual);
         let mut claims = self.beacons.window(&mut here.rhythms, &frame, report);
         claims.extend(

@@ -26,7 +26,7 @@ use super::process::{Ended, Known, ProcessTable};
 use super::recent::Recent;
 use super::window::{Window, WindowReport};
 use contacts::Contacting;
-pub use contacts::{BY, CONTACTED_BY};
+pub use contacts::{BY, CONTACTED_BY, SEVERAL_CLIENTS};
 
 /// All that decides what fact an event is, of those of which [`Observer::event_unless`] asks. Model files and devices are
 /// not among what may be recognised: who reads them matters.
@@ -75,6 +75,7 @@ pub struct Observer {
     /// Who contacts which peers, as far as it was put into words.
     #[serde(default)]
     contacting: Contacting,
+    #[serde(default)]
     setup_events: u64,
     epoch: u64,
 }

@@ -121,12 +121,22 @@ impl Bench {
 
     /// One window of ordinary proportions, `load` times the ordinary requests, changed by `shift` nats.
     pub(super) fn window(&mut self, load: u64, shift: [f64; 4]) -> Vec<Outcome> {
+        self.window_with(load, shift, |_| ())
+    }
+
+    /// The same, with what else the window tells.
+    pub(super) fn window_with(
+        &mut self,
+        load: u64,
+        shift: [f64; 4],
+        tell: impl FnOnce(&mut WindowReport),
+    ) -> Vec<Outcome> {
         self.windows += 1;
         self.now_s += 5;
         let mut features = shift.map(|s| 1.0 + s + 0.2 * self.noise.next()).to_vec();
         // The logarithm of the requests.
         features.push(3.0);
-        let report = WindowReport {
+        let mut report = WindowReport {
             end: Moment(self.windows * 5_000_000_000),
             length_ns: 5_000_000_000,
             phase: Some(Phase::Serve),
@@ -138,6 +148,7 @@ impl Bench {
             lost_events: 0,
             lost_to_quota: 0,
         };
+        tell(&mut report);
         self.detector
             .window(&mut self.baseline, CONTAINER, "7", &report, self.now_s)
     }

@@ -5,6 +5,7 @@
     reason = "tests"
 )]
 
+mod accounts;
 mod contacts;
 mod deployments;
 mod explained;

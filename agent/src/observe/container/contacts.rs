@@ -19,6 +19,9 @@ pub const CONTACTED_BY: &str = " <- ";
 /// The same in raw values.
 pub const BY: &str = " by ";
 
+/// Who contacts a peer that has several clients here.
+pub const SEVERAL_CLIENTS: &str = "several clients";
+
 /// One process and a peer that it contacts. Its program may change, so that what it executes makes it another one.
 type Contact = (u32, Phase, Protocol, SocketAddr);
 
@@ -86,7 +89,7 @@ impl Observer {
         origin: Origin,
         peer: (Protocol, SocketAddr),
     ) {
-        self.contact(event, origin, peer, "several clients");
+        self.contact(event, origin, peer, SEVERAL_CLIENTS);
     }
 
     fn contact(

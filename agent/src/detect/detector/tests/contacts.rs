@@ -58,3 +58,22 @@ fn a_baseline_that_knows_no_contacts_learns_them() {
     assert_eq!(bench.see(server.clone()).news, Some(News::Learned));
     assert_eq!(bench.baseline.knows(&server.0), Knowledge::Here);
 }
+
+#[test]
+fn more_requests_than_usual_account_for_several_clients() {
+    const CLIENTS: &str = "tcp llm.example:443 <- several clients";
+    let found = |load, value: &str| {
+        let mut bench = learned(&[SERVER]);
+        let contact = sight(Family::Contact, value).0;
+        let outcomes = bench.window_with(load, [0.0; 4], |window| window.sightings.push(contact));
+        let finding = outcomes.into_iter().find_map(|outcome| outcome.finding);
+        // A pool of connections keeps some of them, and grows again.
+        let later = bench.see(sight(Family::Contact, value)).finding;
+        assert_eq!(later, None);
+        finding.map(|finding| finding.severity)
+    };
+    assert_eq!(found(1, CLIENTS), Some(Severity::Low));
+    assert_eq!(found(2, CLIENTS), Some(Severity::Low));
+    assert_eq!(found(4, CLIENTS), None);
+    assert_eq!(found(4, COPY), Some(Severity::Low));
+}
