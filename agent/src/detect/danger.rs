@@ -15,7 +15,9 @@ use models::removes_temporary;
 use names::is_missing_host;
 pub use names::is_search;
 pub use programs::started_again;
-use programs::{is_entrypoint, is_looked_for, is_question, is_resource_tracker, is_worker};
+use programs::{
+    is_entrypoint, is_look, is_looked_for, is_question, is_resource_tracker, is_worker,
+};
 
 use super::finding::{Class, Severity};
 use super::technique::Known;
@@ -126,6 +128,7 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
     let marks = &sighting.marks;
     Some(match sighting.fact.family {
         Family::Executable if is_entrypoint(sighting) => Category::Entrypoint,
+        Family::Executable if is_look(sighting) => return None,
         Family::Executable if marks.shell => Category::Shell,
         Family::Executable if marks.scratch || marks.not_from_image => Category::Dropped,
         Family::Executable if is_worker(sighting) => Category::Worker,

@@ -1,7 +1,7 @@
 //! What a started program is, by how it was started: the container's own command, a worker, a library's question.
 
 use super::Category;
-use crate::observe::fact::{Phase, Sighting};
+use crate::observe::fact::{Origin, Phase, Sighting};
 
 /// Whether it is the container's first program, which came with the image. Inside the container nobody can bring that
 /// about: what runs there has ancestors.
@@ -71,6 +71,87 @@ fn system_program(path: &str) -> Option<&str> {
     SYSTEM_PROGRAMS.contains(&folder).then_some(name)
 }
 
+/// Programs with which people and probes look at what is there, or wait. What they can do beyond that (`awk` and `find` run
+/// programs, `sed` and `sort` write files) is seen and judged by itself. Not among them: what prints the environment, in which
+/// secrets are.
+const LOOKS: [&str; 47] = [
+    "[",
+    "awk",
+    "basename",
+    "cat",
+    "cmp",
+    "cut",
+    "date",
+    "df",
+    "diff",
+    "dirname",
+    "du",
+    "echo",
+    "egrep",
+    "false",
+    "fgrep",
+    "file",
+    "find",
+    "free",
+    "gawk",
+    "grep",
+    "head",
+    "hostname",
+    "id",
+    "less",
+    "ls",
+    "mawk",
+    "md5sum",
+    "more",
+    "nproc",
+    "pgrep",
+    "pidof",
+    "ps",
+    "pwd",
+    "readlink",
+    "realpath",
+    "sed",
+    "sha256sum",
+    "sleep",
+    "sort",
+    "stat",
+    "tail",
+    "test",
+    "top",
+    "tr",
+    "true",
+    "uniq",
+    "wc",
+];
+
+/// Programs that are many by the name under which they are called.
+const MANY_IN_ONE: [&str; 3] = ["busybox", "coreutils", "toybox"];
+
+/// Whether the container runtime, told to by who may do that, has a program of the image look at what is there, or a shell
+/// run one line (`-c`): of that, what it runs and does is judged, as hooks and probes are such lines. A shell that is
+/// given no line waits for somebody's.
+pub(super) fn is_look(sighting: &Sighting) -> bool {
+    let (marks, process) = (&sighting.marks, &sighting.process);
+    if sighting.fact.origin != Origin::Runtime
+        || marks.scratch
+        || marks.not_from_image
+        || marks.fileless
+    {
+        return false;
+    }
+    let mut arguments = process.argv.iter().map(String::as_str);
+    let called = arguments.next().unwrap_or_default();
+    if marks.shell {
+        let mut options = arguments.take_while(|it| it.starts_with('-') && !it.starts_with("--"));
+        return options.any(|it| it.contains('c'));
+    }
+    let name = system_program(&process.exe).map(|name| match MANY_IN_ONE.contains(&name) {
+        true => called.rsplit('/').next().unwrap_or_default(),
+        false => name,
+    });
+    name.is_some_and(|name| LOOKS.contains(&name))
+}
+
 /// Whether it is a question of a library about the machine, put to a program that came with the image.
 pub(super) fn is_question(sighting: &Sighting) -> bool {
     let process = &sighting.process;
@@ -114,7 +195,7 @@ mod tests {
     use super::*;
     use crate::detect::danger::categorise;
     use crate::detect::danger::tests::sighting;
-    use crate::observe::fact::{Family, Marks, Origin};
+    use crate::observe::fact::{Family, Marks};
 
     #[test]
     fn another_command_of_the_container_is_no_program_that_its_server_starts() {
@@ -130,6 +211,50 @@ mod tests {
         let mut dropped = entrypoint;
         dropped.marks.scratch = true;
         assert_eq!(category(&dropped), Some(Category::Dropped));
+    }
+
+    #[test]
+    fn what_the_runtime_is_told_to_look_at_is_no_news_and_what_it_may_change_is() {
+        let started = |exe: &str, line: &[&str]| {
+            let mut started = sighting(Family::Executable, Origin::Runtime, exe);
+            started.process.exe = exe.to_owned();
+            started.process.argv = line.iter().map(|&it| it.to_owned()).collect();
+            started.marks.shell = exe.ends_with("sh");
+            started
+        };
+        let is_told = |sighting: &Sighting| categorise(sighting, |_| false).is_some();
+        for (exe, line) in [
+            ("/usr/bin/df", &["df", "-h", "/models"][..]),
+            ("/bin/busybox", &["tail", "-n", "40", "/var/log/app.log"]),
+            ("/usr/bin/dash", &["sh", "-c", "cut -f 4 a.log | sort"]),
+            ("/usr/bin/bash", &["bash", "-e", "-lc", "sleep 5"]),
+        ] {
+            let look = started(exe, line);
+            assert!(!is_told(&look), "{line:?}");
+            let mut by_server = look.clone();
+            by_server.fact.origin = Origin::Server;
+            assert!(is_told(&by_server), "{line:?}");
+            for mark in [
+                |m: &mut Marks| m.not_from_image = true,
+                |m: &mut Marks| m.scratch = true,
+                |m: &mut Marks| m.fileless = true,
+            ] {
+                let mut marked = look.clone();
+                mark(&mut marked.marks);
+                assert!(is_told(&marked), "{line:?}");
+            }
+        }
+        for (exe, line) in [
+            ("/usr/bin/dash", &["sh"][..]),
+            ("/usr/bin/bash", &["bash", "--rcfile", "/x"]),
+            ("/usr/bin/dash", &["sh", "/opt/probe.sh", "-c"]),
+            ("/usr/bin/env", &["env"]),
+            ("/bin/busybox", &["busybox", "nc"]),
+            ("/srv/tools/df", &["df"]),
+            ("/usr/bin/curl", &["curl", "http://10.0.0.9/"]),
+        ] {
+            assert!(is_told(&started(exe, line)), "{line:?}");
+        }
     }
 
     #[test]
