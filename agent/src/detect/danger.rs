@@ -97,6 +97,8 @@ pub enum Category {
     TlsName,
     /// A file was renamed, removed, cut or changed otherwise.
     FileChange,
+    /// A file that is only added to was opened to write over what is in it.
+    Overwrite,
     /// A model was put beside those that are known.
     FurtherModel,
     /// A program was marked so that it runs with the rights of its owner.
@@ -165,6 +167,7 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         Family::FileChange if marks.model_file => Category::ModelWrite,
         Family::FileChange if marks.code_path => Category::CodeWrite,
         Family::FileChange if marks.secret_file => Category::SecretWrite,
+        Family::FileChange if sighting.fact.value.starts_with("overwrite ") => Category::Overwrite,
         Family::FileChange if becomes_temporary_code(&sighting.raw) => Category::TemporaryCode,
         Family::FileChange if marks.scratch => Category::ScratchWrite,
         Family::FileChange if sighting.raw.split(' ').any(is_setting) => Category::SettingWrite,
@@ -352,6 +355,7 @@ impl Category {
             Self::MissingHost => &profiles::MISSING_HOST,
             Self::TlsName => &profiles::TLS_NAME,
             Self::FileChange => &profiles::FILE_CHANGE,
+            Self::Overwrite => &profiles::OVERWRITE,
             Self::OwnersRights => &profiles::OWNERS_RIGHTS,
             Self::FurtherModel => &profiles::FURTHER_MODEL,
             Self::IoUring => &profiles::IO_URING,

@@ -83,6 +83,7 @@ pub fn assumed(family: Family) -> &'static [(Option<Category>, f64)] {
             (Some(C::ScratchWrite), 0.1),
             (Some(C::TemporaryCode), 0.0001),
             (Some(C::SettingWrite), 0.0005),
+            (Some(C::Overwrite), 0.0005),
             (Some(C::FileChange), 0.05),
         ],
         Family::FileAttempt => &[

@@ -146,6 +146,10 @@ pub fn novelty_title(category: Category, sighting: &Sighting) -> String {
         Category::TlsName => format!("{who} asked for {raw} in TLS, which is new"),
         Category::Contact => format!("a known peer was contacted in a new way: {raw}"),
         Category::FileChange => format!("{who} changed a file: {raw}"),
+        Category::Overwrite => {
+            let path = raw.strip_prefix("overwrite ").unwrap_or(&raw);
+            format!("{who} opened a file that is only added to, to write over it: {path}")
+        }
         Category::IoUring => format!(
             "the io_uring operation {} was used for the first time",
             quoted(&sighting.fact.value)

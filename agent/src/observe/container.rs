@@ -1,5 +1,6 @@
 //! One container under observation: its events and windows in, sightings and reports out.
 
+mod appended;
 mod calls;
 mod contacts;
 mod files;
@@ -25,6 +26,7 @@ use super::privileged::{self, Privileged};
 use super::process::{Ended, Known, ProcessTable};
 use super::recent::Recent;
 use super::window::{Window, WindowReport};
+use appended::Appended;
 use contacts::Contacting;
 pub use contacts::{BY, CONTACTED_BY, SEVERAL_CLIENTS};
 
@@ -75,7 +77,9 @@ pub struct Observer {
     /// Who contacts which peers, as far as it was put into words.
     #[serde(default)]
     contacting: Contacting,
+    /// Files that are only added to.
     #[serde(default)]
+    appended: Appended,
     setup_events: u64,
     epoch: u64,
 }
@@ -118,6 +122,7 @@ impl Observer {
             searches: Recent::new(processes::MAX_SEARCHES),
             contacts: Recent::new(network::MAX_CONTACTS),
             contacting: Contacting::default(),
+            appended: Appended::default(),
             setup_events: 0,
             epoch: 0,
         }
@@ -176,6 +181,9 @@ impl Observer {
             | Action::Memfd { .. } => {
                 let origin = self.acting(event)?;
                 self.note_code(event, origin);
+                if self.appended.is_overwritten(&event.action) {
+                    return Some(self.overwritten(event, origin));
+                }
                 let (phase, action) = (self.phase.phase(), &event.action);
                 let deed = Deed {
                     phase,

@@ -27,6 +27,8 @@ const NOT_SORTED: FileState = FileState {
 /// `include/linux/fs.h`.
 const FMODE_WRITE: u32 = 2;
 const FMODE_PATH: u32 = 1 << 14;
+/// `include/uapi/asm-generic/fcntl.h`.
+const O_APPEND: u32 = 0o2000;
 /// `include/uapi/asm-generic/mman-common.h` and `include/uapi/linux/mman.h`.
 const PROT_WRITE: u64 = 2;
 const PROT_EXEC: u64 = 4;
@@ -53,16 +55,16 @@ impl WithFile for Open<'_> {
         if mode & FMODE_PATH != 0 {
             return;
         }
-        let access = if mode & FMODE_WRITE != 0 {
-            ACCESS_WRITE
-        } else {
-            ACCESS_READ
-        };
-        let Some((key, known)) = unremembered::<R>(&self.slot, file, access.into()) else {
+        let kept: u32 = R::field(file, &fields::FILE_FLAGS);
+        let writes = mode & FMODE_WRITE != 0;
+        let access = u64::from(if writes { ACCESS_WRITE } else { ACCESS_READ });
+        // To add to a file and to write over what is in it are two uses.
+        let adds = u64::from(writes && kept & O_APPEND != 0);
+        let Some((key, known)) = unremembered::<R>(&self.slot, file, access | adds << 8) else {
             return;
         };
         // The file keeps its flags, but those that only the opening needs (`do_dentry_open`, fs/open.c).
-        let flags = R::field::<u32>(file, &fields::FILE_FLAGS) | self.arguments.detail() as u32;
+        let flags = kept | self.arguments.detail() as u32;
         unfamiliar(&self.slot, file, &key, known, flags);
     }
 }

@@ -314,6 +314,14 @@ pub(super) const FILE_CHANGE: Profile = Profile {
     next_step: "Look at the file and the process; approve the path if it is part of the service.",
 };
 
+pub(super) const OVERWRITE: Profile = Profile {
+    class: Class::File,
+    danger: 4.0,
+    why: "a file that is only added to, such as a log, says what was; who writes over it takes that back",
+    techniques: &[t::DATA_MANIPULATION],
+    next_step: "Compare the file with what was collected of it elsewhere, and look what else was done around that time.",
+};
+
 pub(super) const IO_URING: Profile = Profile {
     class: Class::Syscall,
     danger: 1.5,

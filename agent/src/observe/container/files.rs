@@ -7,6 +7,9 @@ use crate::observe::file_change::{self, Change};
 use crate::observe::phase::Reader;
 use crate::observe::{errno, path};
 
+/// What a change begins with that may write over what is in a file.
+const OVERWRITE: &str = "overwrite ";
+
 impl Observer {
     /// Code that the server maps tells of its phase.
     pub(super) fn note_code(&mut self, event: &Event, origin: Origin) {
@@ -97,6 +100,21 @@ impl Observer {
             }
             _ => return None,
         })
+    }
+
+    /// A file that is only added to was opened so that what is in it may be written over.
+    pub(super) fn overwritten(&self, event: &Event, origin: Origin) -> Sighting {
+        let (path, is_cut) = match &event.action {
+            Action::Open {
+                path, truncated, ..
+            } => (path.as_str(), *truncated),
+            _ => ("", false),
+        };
+        let raw = whole(path, is_cut);
+        let marks = path::marks(&raw, Access::Write);
+        let value = format!("{OVERWRITE}{}", path::generalise(&raw, Access::Write));
+        let raw = format!("{OVERWRITE}{raw}");
+        self.sighting(event, Family::FileChange, origin, value, raw, marks)
     }
 
     fn open(
