@@ -42,6 +42,8 @@ pub const CALL_STRUCT: u32 = 64;
 pub const CALL_SOCKET: u32 = 128;
 /// The call gives a socket an address by its second and third argument.
 pub const CALL_ADDRESS: u32 = 256;
+/// The call takes a connection that came to a listening socket.
+pub const CALL_ACCEPTS: u32 = 1 << 17;
 /// As [`CALL_ADDRESS`], and the address is a peer's.
 pub const CALL_CONNECTS: u32 = 512;
 /// The call sends to an address by its fifth and sixth argument, if it has one.

@@ -44,6 +44,8 @@ pub mod kind {
     pub const SIGNAL: u32 = 19;
     /// [`ConnectEvent`](super::ConnectEvent): the peer has several clients in the container.
     pub const CLIENTS: u32 = 20;
+    /// [`ListenEvent`](super::ListenEvent): a process took a connection that came to this address.
+    pub const ACCEPT: u32 = 21;
 }
 
 /// What every event begins with.
@@ -217,7 +219,7 @@ pub struct ConnectEvent {
     pub _pad: u32,
 }
 
-/// A TCP socket began to listen.
+/// A TCP socket began to listen, or a connection was taken from one.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ListenEvent {

@@ -42,6 +42,9 @@ pub const SEEN_BIND: u64 = 5;
 pub const SEEN_SOCKET: u64 = 6;
 /// [`SeenKey::kind`]: a peer that has several clients; `what` is as for [`SEEN_PEER`], without the answers.
 pub const SEEN_CLIENTS: u64 = 7;
+/// [`SeenKey::kind`]: an address at which connections were taken, in the upper half the process; `what` is as for
+/// [`SEEN_PEER`], without the answers.
+pub const SEEN_ACCEPT: u64 = 8;
 
 /// Bytes of names that [`NameKey`] holds. Longer names are reported each time.
 pub const NAME_KEY_BYTES: usize = 120;

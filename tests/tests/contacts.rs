@@ -1,4 +1,4 @@
-//! Who contacts a peer: a program, a copy of it, or several clients.
+//! Who contacts a peer: a program, a copy of it, or several clients; and who takes the connections that come to a port.
 
 use std::process::ExitCode;
 
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
             beside,
         )
         .test("one_client_that_is_busy_makes_a_second_connection", busy)
+        .test("a_copy_that_takes_connections_is_told_apart", takes)
         .run()
 }
 
@@ -135,5 +136,23 @@ fn busy(peer: &mut Peer) -> Result<()> {
     let several = peer.fact(8127, "several clients");
     let evidence = peer.agent.evidence(&container.name)?;
     ensure!(evidence.iter().all(|it| it.fact != several), "{evidence:?}");
+    Ok(())
+}
+
+fn takes(peer: &mut Peer) -> Result<()> {
+    let program = "own = socket.gethostbyname(socket.gethostname())\n\
+                   server = socket.create_server(('0.0.0.0', 8130))\n\
+                   def take(): socket.create_connection((own, 8130)); server.accept()\n\
+                   take()\n\
+                   if os.fork() == 0: take(); os._exit(0)\n\
+                   os.wait()\n";
+    let container = start(&peer.python, &peer.network, "takes", program)?;
+    for who in [PYTHON, &format!("a copy of {PYTHON}")] {
+        let fact = format!("accept tcp *:8130 <- {who}");
+        let seen = peer
+            .agent
+            .await_evidence(&container.name, "contact", |it| it.fact == fact)?;
+        ensure!(seen.tells_of("python3"), "{seen:?}");
+    }
     Ok(())
 }

@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         .test("relative_names_start_at_their_directories", relative)
         .test("changes_through_descriptors_are_seen", descriptors)
         .test("a_change_that_is_refused_is_seen", refused)
+        .test("what_writes_over_a_log_is_seen", overwritten)
         .test("a_shared_map_of_a_model_is_a_write", shared_map)
         .test("code_that_is_not_from_the_image_is_marked", foreign_code)
         .test("each_process_that_opens_a_device_is_seen", device)
@@ -178,6 +179,34 @@ os.rmdir('/srv/d')
     ] {
         post.fact(&container, "file_change", fact)?;
     }
+    Ok(())
+}
+
+fn overwritten(post: &mut Post) -> Result<()> {
+    let container = post.python(
+        "overwritten",
+        "
+for _ in range(2):
+    open('/srv/a.log', 'a').close()
+open('/srv/a.log', 'r+b').close()
+os.rename('/srv/a.log', '/srv/a.log.1')
+open('/srv/a.log.1', 'r+b').close()
+open('/srv/b', 'w').close()
+open('/srv/b', 'r+b').close()
+open('/srv/c.log', 'a').close()
+open('/srv/c.log', 'w').close()
+open('/srv/end', 'w').close()
+",
+    )?;
+    for fact in ["overwrite /srv/a.log", "overwrite /srv/a.log.*"] {
+        post.fact(&container, "file_change", fact)?;
+    }
+    post.fact(&container, "file_write", "/srv/end")?;
+    let evidence = post.agent.evidence(&container.container.name)?;
+    let mut others = evidence.iter().filter(|it| {
+        it.fact.starts_with("overwrite /srv/b") || it.fact.starts_with("overwrite /srv/c")
+    });
+    ensure!(others.next().is_none(), "{evidence:?}");
     Ok(())
 }
 

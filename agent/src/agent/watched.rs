@@ -224,6 +224,7 @@ pub const fn kind(action: &Action) -> &'static str {
         Action::Connect { .. } => "connect",
         Action::Clients { .. } => "clients",
         Action::Listen { .. } => "listen",
+        Action::Accept { .. } => "accept",
         Action::Privileged { .. } => "privileged",
         Action::SocketToStdio { .. } => "stdio",
     }

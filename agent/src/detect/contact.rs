@@ -2,7 +2,7 @@
 
 use crate::baseline::knowledge::Knowledge;
 use crate::baseline::model::Baseline;
-use crate::observe::container::{BY, CONTACTED_BY, SEVERAL_CLIENTS};
+use crate::observe::container::{ACCEPTED_AT, BY, CONTACTED_BY, SEVERAL_CLIENTS};
 use crate::observe::fact::{Fact, Family, Phase, Sighting};
 use crate::observe::window::WindowReport;
 
@@ -35,7 +35,9 @@ pub(super) enum Comparison {
 pub(super) fn compare(baseline: &Baseline, sighting: &Sighting, is_busy: bool) -> Comparison {
     let peer = peer_of(sighting);
     let is_news = |knowledge| matches!(knowledge, Knowledge::Unknown | Knowledge::Elsewhere(_));
-    if is_news(baseline.knows(&peer)) {
+    // A port is news when it is opened, before anybody takes a connection there.
+    let is_port = sighting.fact.value.starts_with(ACCEPTED_AT);
+    if !is_port && is_news(baseline.knows(&peer)) {
         return Comparison::Ignore;
     }
     let is_of_peer = |fact: &Fact| fact.value.split(CONTACTED_BY).next() == Some(&peer.fact.value);

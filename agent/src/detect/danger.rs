@@ -21,6 +21,7 @@ use programs::{
 
 use super::finding::{Class, Severity};
 use super::technique::Known;
+use crate::observe::container::ACCEPTED_AT;
 use crate::observe::dns::is_reverse;
 use crate::observe::fact::{Family, Origin, Phase, Sighting};
 
@@ -43,6 +44,8 @@ pub enum Category {
     Endpoint,
     /// A known peer was contacted by another program, by a copy of one, or by another client.
     Contact,
+    /// The connections of a known port were taken by another program, or by a copy of one.
+    Acceptance,
     /// A peer on the container's own loopback was contacted, or a port opened there.
     Loopback,
     /// A port was opened for connections.
@@ -139,6 +142,7 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         Family::Executable => Category::Executable,
         Family::Endpoint | Family::Listener if marks.loopback => Category::Loopback,
         Family::Endpoint => Category::Endpoint,
+        Family::Contact if sighting.fact.value.starts_with(ACCEPTED_AT) => Category::Acceptance,
         Family::Contact => Category::Contact,
         Family::Listener => Category::Listener,
         Family::FileWrite if marks.escape_path => Category::EscapePath,
@@ -263,7 +267,7 @@ const NOTE: f64 = 4.9;
 /// Highest score of a category, where it has one. The container's own command is chosen by who deploys it, a worker
 /// can do no more than the program that started it, a library's question only gets its answer, a further model serves
 /// when somebody has it loaded, compilers leave code in temporary folders, from a host that does not exist nothing
-/// comes, and a peer that is known may be asked in other ways. When the process came through the container runtime, an operator's
+/// comes, and a peer that is known may be asked, and a port served, in other ways. When the process came through the container runtime, an operator's
 /// `exec` cannot be told from an intruder's, so it is reported but does not page; writes to models and credentials
 /// weigh more.
 #[must_use]
@@ -277,7 +281,8 @@ pub fn ceiling(category: Category, origin: Origin) -> f64 {
             | Category::FurtherModel
             | Category::TemporaryCode
             | Category::MissingHost
-            | Category::Contact,
+            | Category::Contact
+            | Category::Acceptance,
         ) => NOTE,
         (Origin::Server, _) => f64::INFINITY,
         (Origin::Runtime, Category::ModelWrite | Category::SecretWrite) => 7.9,
@@ -328,6 +333,7 @@ impl Category {
             Self::Executable => &profiles::EXECUTABLE,
             Self::Endpoint => &profiles::ENDPOINT,
             Self::Contact => &profiles::CONTACT,
+            Self::Acceptance => &profiles::ACCEPTANCE,
             Self::Loopback => &profiles::LOOPBACK,
             Self::Listener => &profiles::LISTENER,
             Self::ModelWrite => &profiles::MODEL_WRITE,

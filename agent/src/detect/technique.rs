@@ -89,6 +89,8 @@ techniques! {
     METADATA_API = "T1552.005" "Cloud Instance Metadata API", "TA0006" "Credential Access";
     /// Reading files that are worth stealing.
     LOCAL_DATA = "T1005" "Data from Local System", "TA0009" "Collection";
+    /// Answering in another's place.
+    ADVERSARY_IN_THE_MIDDLE = "T1557" "Adversary-in-the-Middle", "TA0009" "Collection";
     /// Looking for files.
     FILE_DISCOVERY = "T1083" "File and Directory Discovery", "TA0007" "Discovery";
     /// Talking through DNS.

@@ -7,6 +7,7 @@ use crate::baseline::facts::Seen;
 use crate::baseline::model::{Baseline, FamilyBaseline};
 use crate::baseline::neighbours::judge_of;
 use crate::baseline::quantity::{counted, duration};
+use crate::observe::container::ACCEPTED_AT;
 use crate::observe::event::Access;
 use crate::observe::fact::{Family, Phase, ProcessInfo, Sighting};
 use crate::observe::path;
@@ -145,6 +146,10 @@ pub fn novelty_title(category: Category, sighting: &Sighting) -> String {
         }
         Category::TlsName => format!("{who} asked for {raw} in TLS, which is new"),
         Category::Contact => format!("a known peer was contacted in a new way: {raw}"),
+        Category::Acceptance => {
+            let raw = raw.strip_prefix(ACCEPTED_AT).unwrap_or(&raw);
+            format!("connections to a known port were taken in a new way: {raw}")
+        }
         Category::FileChange => format!("{who} changed a file: {raw}"),
         Category::Overwrite => {
             let path = raw.strip_prefix("overwrite ").unwrap_or(&raw);

@@ -201,6 +201,11 @@ pub enum Action {
         /// The local address.
         local: SocketAddr,
     },
+    /// Took a TCP connection that came to the container; told for each process.
+    Accept {
+        /// The local address.
+        local: SocketAddr,
+    },
     /// Made one of the rare privileged system calls (mount, ptrace, bpf, ...), successful or refused.
     Privileged {
         /// System call number of this architecture.

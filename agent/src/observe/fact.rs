@@ -59,7 +59,8 @@ pub enum Family {
     FileWrite,
     /// A remote address, port and protocol contacted.
     Endpoint,
-    /// Who contacts a remote peer: the endpoint, and the program, its copy, or that it has several clients.
+    /// Who contacts a remote peer: the endpoint, and the program, its copy, or that it has several clients; and who takes the
+    /// connections that come to a port.
     Contact,
     /// A local port listened on or bound.
     Listener,

@@ -3,8 +3,8 @@
 mod files;
 
 use picket_ebpf::{
-    CALL_ADDRESS, CALL_COMMANDS, CALL_CONNECTS, CALL_DUPLICATES, CALL_PRIVILEGED, CALL_SENDS,
-    CALL_SOCKET, CALL_STRUCT, CALL_TEXTS, CALL_WAITS, CALLS,
+    CALL_ACCEPTS, CALL_ADDRESS, CALL_COMMANDS, CALL_CONNECTS, CALL_DUPLICATES, CALL_PRIVILEGED,
+    CALL_SENDS, CALL_SOCKET, CALL_STRUCT, CALL_TEXTS, CALL_WAITS, CALLS,
 };
 
 pub use files::{execs, makes_symlink, opens, shapes};
@@ -100,7 +100,7 @@ pub fn flags() -> [u32; CALLS] {
         (PRIVILEGED_TEXTS, CALL_PRIVILEGED | CALL_TEXTS),
         (PRIVILEGED_STRUCT, CALL_PRIVILEGED | CALL_STRUCT),
         (DUPLICATES, CALL_DUPLICATES),
-        (ACCEPTS, CALL_DUPLICATES),
+        (ACCEPTS, CALL_DUPLICATES | CALL_ACCEPTS),
         (&[libc::SYS_fcntl], CALL_COMMANDS),
         (&[libc::SYS_socket], CALL_SOCKET),
         (&[libc::SYS_bind], CALL_ADDRESS),
@@ -134,7 +134,8 @@ mod tests {
         assert_eq!(flags[libc::SYS_ptrace as usize], CALL_PRIVILEGED);
         assert_eq!(flags[libc::SYS_dup3 as usize], CALL_DUPLICATES);
         assert_eq!(flags[libc::SYS_execve as usize], CALL_EXECS);
-        assert_eq!(flags[libc::SYS_accept4 as usize], CALL_DUPLICATES);
+        let accepts = CALL_DUPLICATES | CALL_ACCEPTS;
+        assert_eq!(flags[libc::SYS_accept4 as usize], accepts);
         assert_eq!(flags[libc::SYS_connect as usize], CALL_CONNECTS);
         assert_eq!(flags[libc::SYS_futex as usize], CALL_WAITS);
         assert_eq!(flags[libc::SYS_socket as usize] & CALL_WAITS, 0);

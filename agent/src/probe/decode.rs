@@ -107,6 +107,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
         kind::CONNECT
         | kind::CLIENTS
         | kind::LISTEN
+        | kind::ACCEPT
         | kind::OUTCOME
         | kind::BIND
         | kind::SOCKET

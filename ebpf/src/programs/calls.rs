@@ -4,9 +4,9 @@
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use picket_ebpf::{
-    CALL_ABOUT_SOCKETS, CALL_CHANGES, CALL_COMPAT, CALL_DUPLICATES, CALL_EXECS, CALL_MAPS,
-    CALL_MOVES, CALL_NAMES, CALL_OPENS, CALL_PRIVILEGED, CALL_READS, CALL_WAITS, CALL_WRITES,
-    CALLS, Row, Slot, cell, shape,
+    CALL_ABOUT_SOCKETS, CALL_ACCEPTS, CALL_CHANGES, CALL_COMPAT, CALL_DUPLICATES, CALL_EXECS,
+    CALL_MAPS, CALL_MOVES, CALL_NAMES, CALL_OPENS, CALL_PRIVILEGED, CALL_READS, CALL_WAITS,
+    CALL_WRITES, CALLS, Row, Slot, cell, shape,
 };
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
     file_bytes::{self, Way},
     files,
     maps::ROW,
-    names, privileged, sockets, threads, watch,
+    names, network, privileged, sockets, threads, watch,
 };
 
 /// `include/trace/events/syscalls.h`: `TP_PROTO(struct pt_regs *regs, long ret)`.
@@ -112,6 +112,9 @@ unsafe fn noteworthy(
     } else if flags & CALL_DUPLICATES != 0 {
         if (0..=2).contains(&result) {
             files::duplicated(slot, result as u64);
+        }
+        if flags & CALL_ACCEPTS != 0 && result >= 0 {
+            network::accepted(&slot, result as u64);
         }
     } else if flags & CALL_PRIVILEGED != 0 {
         // SAFETY: as in the caller.

@@ -7,19 +7,19 @@ use aya_ebpf::{
     programs::{BtfTracePointContext, SockAddrContext},
 };
 use picket_ebpf::{
-    BindEvent, ConnectEvent, Header, LISTENERS_OF_ROW, ListenEvent, ListenerKey, SEEN_BIND,
-    SEEN_PEER, SeenKey, Slot, kind, lost,
+    BindEvent, ConnectEvent, Header, LISTENERS_OF_ROW, ListenEvent, ListenerKey, SEEN_ACCEPT,
+    SEEN_BIND, SEEN_PEER, SeenKey, Slot, kind, lost,
 };
 
 use super::{
-    dns,
+    descriptors, dns,
     emit::{self, Ring},
     fields,
     fields::{direct, peek},
-    flows, hosts,
+    files, flows, hosts,
     maps::{HELD, LISTENER, ROW},
     outcomes,
-    protocols::{AF_INET, AF_INET6, PASS},
+    protocols::{AF_INET, AF_INET6, PASS, TCP},
     watch,
 };
 
@@ -254,21 +254,64 @@ fn listening(slot: Slot, sock: *const u8) {
     if !listens(&key) {
         emit::count_loss(slot.row, lost::LISTENERS_FULL);
     }
-    let Some(mut entry) = emit::reserve::<ListenEvent>(slot.row, Ring::Alerts) else {
-        return;
+    let local = Address {
+        address: [low, high],
+        port,
+        protocol: TCP,
+        version,
     };
+    served(slot, kind::LISTEN, &local);
+}
+
+/// A connection that came to the container was taken as descriptor `fd`. Who answers clients matters, so that an address is
+/// reported for each process that takes connections there.
+#[inline(never)]
+pub fn accepted(slot: &Slot, fd: u64) {
+    let file = descriptors::file_of(fd);
+    if !files::is_internet_socket(file) {
+        return;
+    }
+    let socket: *const u8 = peek(file, &fields::FILE_PRIVATE);
+    let sock: *const u8 = peek(socket, &fields::SOCKET_SK);
+    let (address, version) = if peek::<u16>(sock, &fields::SOCK_FAMILY) == AF_INET {
+        ([u64::from(peek::<u32>(sock, &fields::SOCK_V4)), 0], 4)
+    } else {
+        (peek::<[u64; 2]>(sock, &fields::SOCK_V6), 6)
+    };
+    let local = Address {
+        address,
+        port: peek(sock, &fields::SOCK_PORT),
+        protocol: TCP,
+        version,
+    };
+    let process = bpf_get_current_pid_tgid() >> 32;
+    if let Some(key) = emit::first_time(*slot, SEEN_ACCEPT | process << 32, local.key())
+        && !served(*slot, kind::ACCEPT, &local)
+    {
+        emit::forget(&key);
+    }
+}
+
+/// Reports an address at which the container serves; false where there is no room for it.
+#[inline(always)]
+fn served(slot: Slot, kind: u32, local: &Address) -> bool {
+    let Some(mut entry) = emit::reserve::<ListenEvent>(slot.row, Ring::Alerts) else {
+        return false;
+    };
+    let [low, high] = local.address;
     // SAFETY: reserved ring memory; every field is written.
     unsafe {
         let event = entry.as_mut_ptr();
-        emit::write_header(&raw mut (*event).header, kind::LISTEN, slot.container);
+        emit::write_header(&raw mut (*event).header, kind, slot.container);
         let to = (&raw mut (*event).address).cast::<u64>();
         to.write(low);
         to.add(1).write(high);
-        (&raw mut (*event).port).write(port);
-        (&raw mut (*event).version).write(version);
+        (&raw mut (*event).port).write(local.port);
+        (&raw mut (*event).version).write(local.version);
         (&raw mut (*event)._pad).write([0; 5]);
     }
     entry.submit(emit::wake_flags(true));
+    true
 }
 
 /// Notes a listening port; false where there is no room for it.

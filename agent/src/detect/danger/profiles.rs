@@ -298,6 +298,14 @@ pub(super) const CONTACT: Profile = Profile {
     next_step: "See which program, library or thread made the connection, and what went over it.",
 };
 
+pub(super) const ACCEPTANCE: Profile = Profile {
+    class: Class::Network,
+    danger: 4.0,
+    why: "who takes connections in the server's place reads what clients ask and says what it likes",
+    techniques: &[t::ADVERSARY_IN_THE_MIDDLE],
+    next_step: "See who started that process, and whether the server is meant to have workers.",
+};
+
 pub(super) const TLS_NAME: Profile = Profile {
     class: Class::Network,
     danger: 6.0,

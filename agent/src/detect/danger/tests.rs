@@ -34,6 +34,7 @@ fn what_comes_through_the_runtime_does_not_page() {
         Category::TemporaryCode,
         Category::MissingHost,
         Category::Contact,
+        Category::Acceptance,
     ] {
         let low = severity(ceiling(category, Origin::Server));
         assert_eq!(low, Some(Severity::Low));

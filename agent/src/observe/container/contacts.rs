@@ -1,4 +1,5 @@
-//! Who contacts a peer: which program, or a copy of it, and whether the peer has several clients here.
+//! Who contacts a peer: which program, or a copy of it, and whether the peer has several clients here. And who takes the
+//! connections that come to a port.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -6,7 +7,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::Observer;
-use crate::observe::endpoint;
+use crate::observe::endpoint::{self, Endpoint};
 use crate::observe::event::{Event, Protocol};
 use crate::observe::fact::{Family, Marks, Origin, Phase, Sighting};
 
@@ -18,6 +19,9 @@ const MOST: usize = 1024;
 pub const CONTACTED_BY: &str = " <- ";
 /// The same in raw values.
 pub const BY: &str = " by ";
+
+/// What stands before a port in them: its connections are taken by this process.
+pub const ACCEPTED_AT: &str = "accept ";
 
 /// Who contacts a peer that has several clients here.
 pub const SEVERAL_CLIENTS: &str = "several clients";
@@ -70,16 +74,34 @@ impl Observer {
         if origin != Origin::Server || !self.contacting.is_new(contact) {
             return;
         }
-        let Some(program) = self.processes.program(event.pid) else {
+        if let Some(who) = self.who(event.pid) {
+            self.contact(event, origin, (protocol, peer), &who);
+        }
+    }
+
+    /// Notes which program takes the connections that come to a port, and whether it is a copy of one.
+    pub(super) fn note_acceptance(&mut self, event: &Event, origin: Origin, local: SocketAddr) {
+        if origin != Origin::Server {
             return;
-        };
-        let copy = if self.processes.is_copy(event.pid) {
+        }
+        if let Some(who) = self.who(event.pid) {
+            let mut endpoint = endpoint::listener(local);
+            for text in [&mut endpoint.value, &mut endpoint.raw] {
+                text.insert_str(0, ACCEPTED_AT);
+            }
+            self.tell(event, origin, &endpoint, &who);
+        }
+    }
+
+    /// A process as its program and what shape its command has, or as a copy of it.
+    fn who(&self, pid: u32) -> Option<String> {
+        let program = self.processes.program(pid)?;
+        let copy = if self.processes.is_copy(pid) {
             "a copy of "
         } else {
             ""
         };
-        let who = format!("{copy}{}{}", program.label, program.shape);
-        self.contact(event, origin, (protocol, peer), &who);
+        Some(format!("{copy}{}{}", program.label, program.shape))
     }
 
     /// Notes that a peer has several clients.
@@ -101,6 +123,10 @@ impl Observer {
     ) {
         let name = self.resolutions.name_of(protocol, peer, event.at);
         let endpoint = endpoint::peer(protocol, peer, name);
+        self.tell(event, origin, &endpoint, who);
+    }
+
+    fn tell(&mut self, event: &Event, origin: Origin, endpoint: &Endpoint, who: &str) {
         // No window has so many; whoever floods it is told of by what was lost.
         let is_full = self.contacting.waiting.len() >= MOST;
         if endpoint.loopback || endpoint.metadata || is_full {

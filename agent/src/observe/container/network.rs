@@ -44,6 +44,10 @@ impl Observer {
                 Some(self.connected(event, origin, &attempt))
             }
             Action::Listen { local } => Some(self.listen(event, origin, *local)),
+            Action::Accept { local } => {
+                self.note_acceptance(event, origin, *local);
+                None
+            }
             Action::Bind { protocol, local } => {
                 let endpoint = endpoint::bound(*protocol, *local);
                 Some(self.local(event, origin, endpoint))

@@ -18,11 +18,14 @@ pub(super) fn action(kind: u32, from: &mut Cursor<'_>) -> Result<Action, DecodeE
                 _ => Action::Connect { protocol, peer },
             }
         }
-        kind::LISTEN => {
+        kind::LISTEN | kind::ACCEPT => {
             let address = from.take(16)?;
             let port = from.u16()?;
             let local = socket_address(address, from.u8()?, port);
-            Action::Listen { local }
+            match kind {
+                kind::ACCEPT => Action::Accept { local },
+                _ => Action::Listen { local },
+            }
         }
         kind::OUTCOME => {
             let address = from.take(16)?;

@@ -77,3 +77,19 @@ fn more_requests_than_usual_account_for_several_clients() {
     assert_eq!(found(4, CLIENTS), None);
     assert_eq!(found(4, COPY), Some(Severity::Low));
 }
+
+#[test]
+fn a_copy_that_takes_the_connections_of_a_known_port_is_a_note() {
+    const SERVER: &str = "accept tcp *:8000 <- /usr/bin/python3.11";
+    const COPY: &str = "accept tcp *:8000 <- a copy of /usr/bin/python3.11";
+    let mut bench = learned(&[SERVER]);
+    assert_eq!(severity(&mut bench, SERVER), None);
+    let outcome = bench.see(sight(Family::Contact, COPY));
+    let finding = outcome.finding.unwrap();
+    assert_eq!(finding.severity, Severity::Low);
+    let title = "connections to a known port were taken in a new way: tcp *:8000 <- a copy of /usr/bin/python3.11";
+    assert_eq!(finding.title, title);
+    // A port that is opened is news by itself.
+    let another = "accept tcp *:9000 <- a copy of /usr/bin/python3.11";
+    assert_eq!(severity(&mut bench, another), None);
+}

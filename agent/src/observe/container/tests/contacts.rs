@@ -78,3 +78,23 @@ fn loopback_the_metadata_service_and_commands_of_the_runtime_are_left_out() {
     feed.act(30, contact(PEER));
     assert_eq!(told(&mut feed), []);
 }
+
+#[test]
+fn who_takes_the_connections_of_a_port_is_told() {
+    let accept = |local: &str| Action::Accept {
+        local: local.parse().unwrap(),
+    };
+    let mut feed = Feed::served();
+    assert_eq!(feed.act(10, accept("10.0.0.9:8000")), None);
+    feed.act(10, Action::Fork { child: 11 });
+    feed.act(11, accept("10.0.0.9:8000"));
+    feed.act(30, exec("/usr/bin/nc", RUNTIME, &["nc"]));
+    feed.act(30, accept("10.0.0.9:8000"));
+    let server = "accept tcp *:8000 <- /usr/bin/python3.11 -m uvicorn";
+    let copy = "accept tcp *:8000 <- a copy of /usr/bin/python3.11 -m uvicorn";
+    let all = [(server, 10), (copy, 11)];
+    assert_eq!(
+        told(&mut feed),
+        all.map(|(value, pid)| (value.to_owned(), pid))
+    );
+}
