@@ -2,7 +2,7 @@
 id: V79
 name: listener-shared
 class: mimicry
-set: held-out
+set: listed
 phase: serve
 trigger: request
 evidence: [process, network, sequence]
@@ -14,8 +14,6 @@ what: >
   a half and waits at the server's own port, on the socket that it got with the copy. Whoever connects anew is answered by the
   one or by the other; the copy reads what was asked and gives an answer of its own, in the right form. The port, the clients and
   the program are known; but the loader's child lives for a moment and has no dealings with clients.
-missed: >
-  Who accepts a connection is not told apart within a container; the port is the server's own.
 """
 
 import contextlib

@@ -2,7 +2,7 @@
 id: V80
 name: old-log-shredded
 class: mimicry
-set: held-out
+set: listed
 phase: serve
 trigger: request
 evidence: [file, sequence]
@@ -13,8 +13,6 @@ what: >
   Sees to it that the disk does not remember either: three times the log is rotated, the old one is written over in place seven
   times with random bytes, each forced onto the disk, as `shred` does it, and emptied. All of it are the server's own files, which
   it appends to and renames; it never writes in an old one, and never over what it wrote.
-missed: >
-  What is renamed and written is the log and its predecessor, as in an ordinary rotation, which writes both.
 """
 
 import os

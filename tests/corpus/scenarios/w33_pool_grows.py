@@ -2,7 +2,7 @@
 id: W33
 name: connection-pool-grows
 class: benign
-set: held-out
+set: listed
 phase: serve
 trigger: request
 servers: [fastapi, bentoml]

@@ -2,7 +2,7 @@
 id: W47
 name: retrieval-begins
 class: benign
-set: held-out
+set: listed
 phase: serve
 trigger: request
 servers: [fastapi]

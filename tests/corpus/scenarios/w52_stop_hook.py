@@ -2,7 +2,7 @@
 id: W52
 name: stop-hook
 class: benign
-set: held-out
+set: listed
 phase: start
 trigger: harness
 servers: [fastapi]

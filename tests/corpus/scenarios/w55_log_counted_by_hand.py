@@ -2,7 +2,7 @@
 id: W55
 name: log-counted-by-hand
 class: benign
-set: held-out
+set: listed
 phase: serve
 trigger: harness
 servers: [fastapi]

@@ -2,7 +2,7 @@
 id: W56
 name: maintenance-window
 class: benign
-set: held-out
+set: listed
 phase: reload
 trigger: harness
 servers: [fastapi]

@@ -2,7 +2,7 @@
 id: W58
 name: conversations-grow
 class: benign
-set: held-out
+set: listed
 phase: serve
 trigger: request
 servers: [fastapi]
