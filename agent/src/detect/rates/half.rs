@@ -5,15 +5,20 @@ use ndarray::{Array1, Array2};
 use super::load::Load;
 use super::offset::{Offsets, OwnLevel};
 use super::scale::{NOISE, Scale};
-use super::tail::{Calibration, Tail};
+use super::tail::{Calibration, Gain, Tail};
 use super::{FeatureShare, REASONS};
 use crate::baseline::sample::Row;
 use crate::detect::mixture::{Mixture, MixtureError};
+use crate::observe::features;
 
 /// Windows resemble their neighbours, so a short learning has not seen all that is ordinary: the largest ordinary
 /// squared distance is taken to be this many rows' worth larger, relative to the rows there are. Workloads simulated
 /// with a lag-one correlation of 0.9 (nine in ten real ones have less than 0.6) stay within the resulting bound.
 const UNSEEN_ROWS: f64 = 100.0;
+
+/// The most that one feature went says less of how far it goes than the distance of all, when windows resemble their neighbours:
+/// one alone has to go twice as far, which is four times in squares.
+const GAIN_BEYOND: f64 = 4.0;
 
 /// Windows until which a container of its own level not yet known is judged as a new replica.
 const SETTLING: u32 = 24;
@@ -38,7 +43,9 @@ pub(super) struct Place<'a> {
     pub(super) score: f64,
     /// The same by the feature that is farthest out, as if all were as far.
     pub(super) alone: f64,
-    /// Squared distance, in units of the largest ordinary one.
+    /// The logarithm of one more than the squared distance of each feature that is a gain by itself, in the calibration's order.
+    pub(super) gains: Vec<f64>,
+    /// Squared distance, in units of the largest ordinary one, of all features or of one gain, whichever is more.
     pub(super) excess: f64,
     /// The features that contribute most, the largest first.
     pub(super) reasons: Vec<FeatureShare>,
@@ -114,10 +121,24 @@ impl Half {
             self.distance(&drawn_in)
         });
         let farthest = farthest.fold(1.0, f64::max);
+        let unseen = 1.0 + UNSEEN_ROWS / of as f64;
+        let gains = (0..).zip(&self.scales);
+        let gains = gains.filter(|(feature, _)| features::is_gain(*feature));
+        let gains = gains.map(|(feature, scale)| {
+            let values = || rows.iter().filter_map(|row| row.features.get(feature));
+            let scores = values().map(|value| scale.above(*value).ln_1p());
+            let drawn_in = values().map(|value| scale.above(scale.winsorised(*value)));
+            Gain {
+                feature,
+                tail: Tail::of(scores.collect()),
+                reach: drawn_in.fold(1.0, f64::max) * unseen * GAIN_BEYOND,
+            }
+        });
         Calibration {
             together: Tail::of(together.collect()),
             alone: Tail::of(alone.collect()),
-            reach: farthest * (1.0 + UNSEEN_ROWS / of as f64),
+            gains: gains.collect(),
+            reach: farthest * unseen,
         }
     }
 
@@ -148,10 +169,26 @@ impl Half {
             .collect();
         reasons.sort_by(|a, b| b.share.total_cmp(&a.share).then(a.feature.cmp(&b.feature)));
         reasons.truncate(REASONS);
+        let above = |gain: &Gain| {
+            let scale = self.scales.get(gain.feature);
+            let value = features.get(gain.feature);
+            scale
+                .zip(value)
+                .map_or(0.0, |(scale, value)| scale.above(*value))
+        };
+        let of_gains = calibration
+            .gains
+            .iter()
+            .map(|gain| above(gain) / gain.reach);
         Some(Place {
             score: distance.ln_1p(),
             alone: self.alone(&point),
-            excess: distance / calibration.reach,
+            gains: calibration
+                .gains
+                .iter()
+                .map(|gain| above(gain).ln_1p())
+                .collect(),
+            excess: of_gains.fold(distance / calibration.reach, f64::max),
             reasons,
             calibration,
         })

@@ -39,6 +39,11 @@ impl Scale {
         value.clamp(self.low, self.high)
     }
 
+    /// The squared distance of a value above the usual one, in standard deviations.
+    pub(super) fn above(&self, value: f64) -> f64 {
+        self.standardised(value).max(0.0).powi(2)
+    }
+
     pub(super) fn standardised(&self, value: f64) -> f64 {
         // Far enough to be beyond anything, near enough that its square is a number.
         ((value - self.mean) / self.spread).clamp(-1e6, 1e6)

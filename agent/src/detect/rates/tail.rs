@@ -19,8 +19,20 @@ const SMALLEST_P: f64 = 1e-4;
 pub(super) struct Calibration {
     pub(super) together: Tail,
     pub(super) alone: Tail,
+    /// Of each feature that is a gain.
+    pub(super) gains: Vec<Gain>,
     /// The largest ordinary squared distance: that of calibration with wild values drawn in, so that one wild window
     /// does not put everything within reach, and a margin for what a short learning did not see.
+    pub(super) reach: f64,
+}
+
+/// How far ordinary windows lie by one feature that somebody else may be after. A start that a short learning saw is wild in
+/// many features at once; these are held against themselves besides, so that it does not put them out of reach.
+#[derive(Clone, Debug)]
+pub(super) struct Gain {
+    pub(super) feature: usize,
+    pub(super) tail: Tail,
+    /// As [`Calibration::reach`].
     pub(super) reach: f64,
 }
 
@@ -38,17 +50,32 @@ impl Default for Calibration {
         Self {
             together: Tail::of(Vec::new()),
             alone: Tail::of(Vec::new()),
+            gains: Vec::new(),
             reach: 1.0,
         }
     }
 }
 
-/// Upper bound of the chance that an ordinary window lies as far out as this one by either distance, from all models it is
+/// Shares of the chance that are left to all features together, to the farthest and to the gains (Bonferroni, weighted).
+const OF_TOGETHER: f64 = 0.4;
+const OF_ALONE: f64 = 0.4;
+const OF_GAINS: f64 = 0.2;
+
+/// Upper bound of the chance that an ordinary window lies as far out as this one by any distance, from all models it is
 /// held against.
 pub(super) fn p(places: &[&Place<'_>]) -> f64 {
     let together = pooled(places.iter().map(|it| (&it.calibration.together, it.score)));
     let alone = pooled(places.iter().map(|it| (&it.calibration.alone, it.alone)));
-    (2.0 * together.min(alone)).clamp(SMALLEST_P, 1.0)
+    let gains = places.iter().map(|it| it.gains.len()).min().unwrap_or(0);
+    let rarest = (0..gains).map(|place| {
+        pooled(places.iter().filter_map(|it| {
+            let gain = it.calibration.gains.get(place)?;
+            Some((&gain.tail, *it.gains.get(place)?))
+        }))
+    });
+    let rarest = rarest.fold(1.0, f64::min) * gains.max(1) as f64;
+    let all = (together / OF_TOGETHER).min(alone / OF_ALONE);
+    all.min(rarest / OF_GAINS).clamp(SMALLEST_P, 1.0)
 }
 
 /// The rank of a window among the ordinary ones of all models, each with the window's score by that model; beyond all of

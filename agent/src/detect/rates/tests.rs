@@ -287,3 +287,40 @@ fn too_few_rows_or_odd_windows_give_no_verdict() {
     assert!(judged(&sample, &[f64::NAN; WIDTH + 1]).is_none());
     assert!(judged(&sample, &[1e300; WIDTH + 1]).is_some());
 }
+
+#[test]
+fn starts_among_the_learned_windows_do_not_hide_what_somebody_is_after() {
+    let mut workload = Workload::new(11, 0.3);
+    let mut windows = 0;
+    let mut bench = Bench::learned(120, || {
+        windows += 1;
+        let mut features = workload.next();
+        // Of calls of all kinds far more, of processor time (2) hardly.
+        if windows % 40 == 0 {
+            features[3..WIDTH]
+                .iter_mut()
+                .for_each(|value| *value += 6.0);
+        }
+        features
+    });
+    let mut computing = || {
+        let mut features = workload.next();
+        features[2] += 2.5;
+        features
+    };
+    let claims: Vec<_> = (0..20).filter_map(|_| bench.window(computing())).collect();
+    assert!(!claims.is_empty());
+    // Of calls on files there may be as many more as ever.
+    let mut bench = Bench {
+        windows: 0,
+        ..bench
+    };
+    bench.layer = RateLayer::new(&NAMES, 1.0);
+    let mut starting = || {
+        let mut features = workload.next();
+        features[7] += 2.5;
+        features
+    };
+    let claims = (0..20).filter_map(|_| bench.window(starting()));
+    assert_eq!(claims.count(), 0);
+}
