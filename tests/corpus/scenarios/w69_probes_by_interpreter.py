@@ -2,7 +2,7 @@
 id: W69
 name: probes-by-interpreter
 class: benign
-set: held-out
+set: listed
 phase: serve
 trigger: harness
 servers: [fastapi]

@@ -127,9 +127,14 @@ const LOOKS: [&str; 47] = [
 /// Programs that are many by the name under which they are called.
 const MANY_IN_ONE: [&str; 3] = ["busybox", "coreutils", "toybox"];
 
+/// Interpreters, by the beginning of their names, and the option by which each is given a line; where an image has no
+/// `curl`, probes are such lines.
+const INTERPRETERS: [(&str, char); 4] =
+    [("python", 'c'), ("perl", 'e'), ("node", 'e'), ("ruby", 'e')];
+
 /// Whether the container runtime, told to by who may do that, has a program of the image look at what is there, or a shell
-/// run one line (`-c`): of that, what it runs and does is judged, as hooks and probes are such lines. A shell that is
-/// given no line waits for somebody's.
+/// or another interpreter run one line: of that, what it runs and does is judged, as hooks and probes are such lines. A shell
+/// that is given no line waits for somebody's.
 pub(super) fn is_look(sighting: &Sighting) -> bool {
     let (marks, process) = (&sighting.marks, &sighting.process);
     if sighting.fact.origin != Origin::Runtime
@@ -141,9 +146,13 @@ pub(super) fn is_look(sighting: &Sighting) -> bool {
     }
     let mut arguments = process.argv.iter().map(String::as_str);
     let called = arguments.next().unwrap_or_default();
-    if marks.shell {
+    let interpreter = INTERPRETERS
+        .iter()
+        .find(|(name, _)| system_program(&process.exe).is_some_and(|it| it.starts_with(name)))
+        .map(|(_, option)| *option);
+    if let Some(option) = marks.shell.then_some('c').or(interpreter) {
         let mut options = arguments.take_while(|it| it.starts_with('-') && !it.starts_with("--"));
-        return options.any(|it| it.contains('c'));
+        return options.any(|it| it.contains(option));
     }
     let name = system_program(&process.exe).map(|name| match MANY_IN_ONE.contains(&name) {
         true => called.rsplit('/').next().unwrap_or_default(),
@@ -228,6 +237,8 @@ mod tests {
             ("/bin/busybox", &["tail", "-n", "40", "/var/log/app.log"]),
             ("/usr/bin/dash", &["sh", "-c", "cut -f 4 a.log | sort"]),
             ("/usr/bin/bash", &["bash", "-e", "-lc", "sleep 5"]),
+            ("/usr/bin/python3.11", &["python3", "-c", "import app"]),
+            ("/usr/bin/perl", &["perl", "-ne", "print"]),
         ] {
             let look = started(exe, line);
             assert!(!is_told(&look), "{line:?}");
@@ -248,6 +259,7 @@ mod tests {
             ("/usr/bin/dash", &["sh"][..]),
             ("/usr/bin/bash", &["bash", "--rcfile", "/x"]),
             ("/usr/bin/dash", &["sh", "/opt/probe.sh", "-c"]),
+            ("/usr/bin/python3.11", &["python3", "/srv/x.py", "-c"]),
             ("/usr/bin/env", &["env"]),
             ("/bin/busybox", &["busybox", "nc"]),
             ("/srv/tools/df", &["df"]),
