@@ -53,7 +53,7 @@ pub fn assumed(family: Family) -> &'static [(Option<Category>, f64)] {
             (Some(C::Question), 0.003),
         ],
         Family::Endpoint => &[(Some(C::Endpoint), 0.005), (Some(C::Loopback), 0.01)],
-        Family::Contact => &[(Some(C::Contact), 0.001), (Some(C::Acceptance), 0.001)],
+        Family::Contact => &[(Some(C::Contact), 0.001), (Some(C::Acceptance), 0.0002)],
         Family::Listener => &[(Some(C::Listener), 0.001), (Some(C::Loopback), 0.004)],
         Family::FileWrite => &[
             (Some(C::EscapePath), 0.0002),
@@ -83,7 +83,7 @@ pub fn assumed(family: Family) -> &'static [(Option<Category>, f64)] {
             (Some(C::ScratchWrite), 0.1),
             (Some(C::TemporaryCode), 0.0001),
             (Some(C::SettingWrite), 0.0005),
-            (Some(C::Overwrite), 0.0005),
+            (Some(C::Overwrite), 0.0002),
             (Some(C::FileChange), 0.05),
         ],
         Family::FileAttempt => &[
