@@ -9,11 +9,13 @@ use picket_tests::corpus::{self, Campaign, Choice, Kind, Outcome, Schedule, Verd
 use picket_tests::suite::{Fixture, Suite};
 
 /// Recorded runs of `cargo xtask corpus --record`: a few of each class, and those of unseen scenarios and seeds that the
-/// detector once judged wrongly; the last ones by a probe that tells who contacts a peer.
-const RECORDINGS: [&str; 3] = [
+/// detector once judged wrongly; later ones by a probe that tells who contacts a peer, the last ones by one that tells who takes
+/// connections and what writes over a log.
+const RECORDINGS: [&str; 4] = [
     concat!(env!("CARGO_MANIFEST_DIR"), "/recordings"),
     concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/unseen"),
     concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/contacts"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/explained"),
 ];
 
 /// Scenarios that run live: the null trigger, one of each class of attack, and an operator's reload.
