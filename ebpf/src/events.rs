@@ -42,7 +42,7 @@ pub mod kind {
     pub const SEQUENCE: u32 = 18;
     /// [`SignalEvent`](super::SignalEvent).
     pub const SIGNAL: u32 = 19;
-    /// [`ConnectEvent`](super::ConnectEvent): the peer has several clients in the container.
+    /// [`ConnectEvent`](super::ConnectEvent): the peer has several clients in the process.
     pub const CLIENTS: u32 = 20;
     /// [`ListenEvent`](super::ListenEvent): a process took a connection that came to this address.
     pub const ACCEPT: u32 = 21;

@@ -40,7 +40,7 @@ pub const SEEN_OUTCOME: u64 = 4;
 pub const SEEN_BIND: u64 = 5;
 /// [`SeenKey::kind`]: a kind of socket; `what` is domain and type, protocol, result.
 pub const SEEN_SOCKET: u64 = 6;
-/// [`SeenKey::kind`]: a peer that has several clients; `what` is as for [`SEEN_PEER`], without the answers.
+/// [`SeenKey::kind`]: a peer that has several clients in one process; `what` is as for [`SEEN_PEER`], without the answers.
 pub const SEEN_CLIENTS: u64 = 7;
 /// [`SeenKey::kind`]: an address at which connections were taken, in the upper half the process; `what` is as for
 /// [`SEEN_PEER`], without the answers.
@@ -131,6 +131,18 @@ pub struct PeerKey {
     pub served: u8,
     /// The peer's IPv6 address in network byte order, or its IPv4 address mapped into one.
     pub address: [u64; 2],
+}
+
+/// A process and a peer to which it makes connections.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientKey {
+    /// The peer.
+    pub peer: PeerKey,
+    /// Process id.
+    pub process: u32,
+    /// No meaning.
+    pub _pad: u32,
 }
 
 /// What went to and came from a peer. Grows as long as the peer is in the table.

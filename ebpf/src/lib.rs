@@ -65,6 +65,7 @@ const _: () = assert!(size_of::<Thread>() == 32);
 const _: () = assert!(history::code(CALLS - 1) < 1 << history::BITS);
 const _: () = assert!(size_of::<SeenKey>() == 40);
 const _: () = assert!(size_of::<PeerKey>() == 24);
+const _: () = assert!(size_of::<ClientKey>() == 32);
 const _: () = assert!(size_of::<PeerBytes>() == 32);
 const _: () = assert!(size_of::<Flow>() == 80);
 const _: () = assert!(size_of::<NameKey>() == 40 + NAME_KEY_BYTES);

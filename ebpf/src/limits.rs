@@ -29,8 +29,8 @@ pub const LISTENERS_OF_ROW: u32 = LISTENERS / 8;
 pub const PEERS: u32 = 16_384;
 /// Of these, peers of one container.
 pub const PEERS_OF_ROW: u32 = PEERS / 8;
-/// Peers of which it is known when a connection to them was last made, over all containers. The least recently used give way:
-/// what tells that such a peer has several clients is missed then.
+/// Peers of which it is known when a connection to them was last made, over all containers; and processes with such peers. The
+/// least recently used give way: what tells that such a peer has several clients is missed then.
 pub const CONNECTED: u32 = 4096;
 /// Bytes of the ring of rare security events.
 pub const ALERTS_BYTES: u32 = 4 << 20;

@@ -16,6 +16,7 @@ fn main() -> ExitCode {
             beside,
         )
         .test("one_client_that_is_busy_makes_a_second_connection", busy)
+        .test("a_client_in_each_of_two_processes_is_one_each", each)
         .test("a_copy_that_takes_connections_is_told_apart", takes)
         .run()
 }
@@ -45,10 +46,10 @@ impl Fixture for Peer {
              \twhile data := one.recv(9): time.sleep(len(data) - 1); one.sendall(data)\n\
              def serve(server):\n\
              \twhile True: threading.Thread(target=answer, args=(server.accept()[0],)).start()\n\
-             for port in range(8125, 8128):\n\
+             for port in range(8125, 8129):\n\
              \tthreading.Thread(target=serve, args=(socket.create_server(('0.0.0.0', port)),)).start()\n",
         )?;
-        agent.await_evidence(&peer.name, "listener", |it| it.fact == "tcp *:8127")?;
+        agent.await_evidence(&peer.name, "listener", |it| it.fact == "tcp *:8128")?;
         Ok(Self {
             agent,
             python,
@@ -84,6 +85,13 @@ impl Peer {
             .agent
             .await_evidence(&of.name, "contact", |it| it.fact == fact);
         found.with_context(|| of.logs().unwrap_or_default())
+    }
+
+    fn has_one_client(&self, container: &Container, port: u16) -> Result<()> {
+        let several = self.fact(port, "several clients");
+        let evidence = self.agent.evidence(&container.name)?;
+        ensure!(evidence.iter().all(|it| it.fact != several), "{evidence:?}");
+        Ok(())
     }
 
     fn fact(&self, port: u16, who: &str) -> String {
@@ -133,10 +141,20 @@ fn busy(peer: &mut Peer) -> Result<()> {
         .await_evidence(&container.name, "file_read", |it| {
             it.fact == "/etc/hostname"
         })?;
-    let several = peer.fact(8127, "several clients");
-    let evidence = peer.agent.evidence(&container.name)?;
-    ensure!(evidence.iter().all(|it| it.fact != several), "{evidence:?}");
-    Ok(())
+    peer.has_one_client(&container, 8127)
+}
+
+/// The parent's connection is used again that was idle when the child made its own.
+fn each(peer: &mut Peer) -> Result<()> {
+    let program = "kept = ask(); time.sleep(0.5)\n\
+                   if os.fork() == 0: ask(); os._exit(0)\n\
+                   os.wait(); ask(one=kept)\n\
+                   os.open('/etc/passwd', os.O_RDONLY)\n";
+    let container = peer.client("each", 8128, program)?;
+    peer.contact(&container, 8128, &format!("a copy of {PYTHON}"))?;
+    peer.agent
+        .await_evidence(&container.name, "file_read", |it| it.fact == "/etc/passwd")?;
+    peer.has_one_client(&container, 8128)
 }
 
 fn takes(peer: &mut Peer) -> Result<()> {

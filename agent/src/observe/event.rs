@@ -128,7 +128,7 @@ pub enum Action {
         /// The peer's address.
         peer: SocketAddr,
     },
-    /// A connection to the peer is used again that was idle when a later one was made: it has several clients here.
+    /// A connection to the peer is used again that was idle when its process began a later one: it has several clients there.
     Clients {
         /// Transport protocol.
         protocol: Protocol,

@@ -1,14 +1,16 @@
-//! Peers to which a container has several clients.
+//! Peers to which a process has several clients.
 //!
-//! A client makes another connection while all that it keeps are in use. So one that was idle when a later one to the same
-//! peer was made, and that is used again, belongs to another client than that one: a library, a thread with connections of
-//! its own, or something that was never meant to be there.
+//! A client makes another connection while all that it keeps are in use. So one that was idle when its process began a later
+//! one to the same peer, and that is used again, belongs to another client than that one: a library, a thread with
+//! connections of its own, or something that was never meant to be there. That each of several processes has a client
+//! says nothing: those are told of one by one.
 
 use aya_ebpf::{helpers::generated::bpf_ktime_get_ns, macros::map, maps::LruHashMap};
-use picket_ebpf::{CONNECTED, PeerKey, SEEN_CLIENTS, Slot, kind};
+use picket_ebpf::{CONNECTED, ClientKey, PeerKey, SEEN_CLIENTS, Slot, kind};
 
 use super::{
-    emit,
+    emit, fields,
+    fields::peek,
     flows::Carrier,
     network::{self, Address},
     outcomes::Outcome,
@@ -22,8 +24,29 @@ use super::{
 #[map]
 static CONNECTED_AT: LruHashMap<PeerKey, u64> = LruHashMap::with_max_entries(CONNECTED, 0);
 
+/// When a process last began a connection to a peer, on the same clock: as one is made, anybody may be running. When full, as
+/// above.
+#[map]
+static BEGUN_AT: LruHashMap<ClientKey, u64> = LruHashMap::with_max_entries(CONNECTED, 0);
+
 /// A connection on which nothing came for so long was idle, nanoseconds: whoever had the answer has given it back.
 const IDLE_NS: u64 = 250_000_000;
+
+/// Notes that a process begins a connection to a peer.
+#[inline(always)]
+pub fn begins(slot: Slot, peer: &Address, process: u32) {
+    if peer.protocol != TCP {
+        return;
+    }
+    let key = ClientKey {
+        peer: key(slot, peer.address, peer.port, peer.version),
+        process,
+        _pad: 0,
+    };
+    // SAFETY: no arguments.
+    let now = unsafe { bpf_ktime_get_ns() };
+    let _ = BEGUN_AT.insert(&key, &now, 0);
+}
 
 /// Notes that a connection was made.
 #[inline(always)]
@@ -43,13 +66,24 @@ pub fn asks(packet: &Packet, carrier: &Carrier, heard: u64) {
         return;
     };
     let slot = carrier.slot;
-    let Some(later) = CONNECTED_AT.get_ptr(key(slot, address, port, version)) else {
+    let of = key(slot, address, port, version);
+    let idle_from = heard.saturating_add(IDLE_NS);
+    if heard == 0 || !is_later(CONNECTED_AT.get_ptr(of), idle_from) {
         return;
-    };
-    // SAFETY: a map value, which lives as long as the program runs; written at once.
-    let later = unsafe { later.read_volatile() };
-    if heard == 0 || later < heard.saturating_add(IDLE_NS) {
-        return;
+    }
+    // Where it cannot be told who asks, the container counts as one process.
+    if fields::TYPED_TASK.load() != 0 {
+        let Some(task) = payload::sender(slot, packet.inbound) else {
+            return;
+        };
+        let client = ClientKey {
+            peer: of,
+            process: peek(task, &fields::TASK_TGID),
+            _pad: 0,
+        };
+        if !is_later(BEGUN_AT.get_ptr(client), idle_from) {
+            return;
+        }
     }
     let peer = Address {
         address,
@@ -63,6 +97,12 @@ pub fn asks(packet: &Packet, carrier: &Carrier, heard: u64) {
             unsafe { payload::write_header(header, kind::CLIENTS, &Payload::of(packet, slot)) };
         });
     }
+}
+
+#[inline(always)]
+fn is_later(at: Option<*const u64>, than: u64) -> bool {
+    // SAFETY: a map value, which lives as long as the program runs; written at once.
+    at.is_some_and(|at| unsafe { at.read_volatile() } >= than)
 }
 
 #[inline(always)]

@@ -12,7 +12,7 @@ use picket_ebpf::{
 };
 
 use super::{
-    descriptors, dns,
+    clients, descriptors, dns,
     emit::{self, Ring},
     fields,
     fields::{direct, peek},
@@ -32,20 +32,20 @@ const TCP_LISTEN: i32 = 10;
 
 #[cgroup_sock_addr(connect4)]
 pub fn connect4(ctx: SockAddrContext) -> i32 {
-    contacted(address_v4(ctx.sock_addr));
+    connecting(address_v4(ctx.sock_addr));
     PASS
 }
 
 #[cgroup_sock_addr(connect6)]
 pub fn connect6(ctx: SockAddrContext) -> i32 {
-    contacted(address_v6(ctx.sock_addr));
+    connecting(address_v6(ctx.sock_addr));
     PASS
 }
 
 /// Datagrams of unconnected sockets never pass `connect`.
 #[cgroup_sock_addr(sendmsg4)]
 pub fn sendmsg4(ctx: SockAddrContext) -> i32 {
-    if contacted(address_v4(ctx.sock_addr)) {
+    if contacted(address_v4(ctx.sock_addr)).is_some() {
         dns::asks(ctx.sock_addr);
     }
     PASS
@@ -123,13 +123,19 @@ fn address_v6(ctx: *mut bpf_sock_addr) -> Address {
     }
 }
 
-/// Notes a contact with a peer; false when no watched container made it. Who contacts a peer matters, so that it is reported
+/// Notes that a process connects a socket to a peer.
+#[inline(always)]
+fn connecting(peer: Address) {
+    if let Some(slot) = contacted(peer) {
+        clients::begins(slot, &peer, (bpf_get_current_pid_tgid() >> 32) as u32);
+    }
+}
+
+/// Notes a contact with a peer; `None` when no watched container made it. Who contacts a peer matters, so that it is reported
 /// for each process.
 #[inline(always)]
-fn contacted(peer: Address) -> bool {
-    let Some(slot) = watch::of_current() else {
-        return false;
-    };
+fn contacted(peer: Address) -> Option<Slot> {
+    let slot = watch::of_current()?;
     if let Some(row) = ROW.get_ptr_mut(slot.row) {
         // SAFETY: this CPU's own value.
         unsafe { (*row).connects = (*row).connects.wrapping_add(1) };
@@ -144,7 +150,7 @@ fn contacted(peer: Address) -> bool {
             unsafe { emit::write_header(header, kind::CONNECT, slot.container) };
         });
     }
-    true
+    Some(slot)
 }
 
 /// Reports what is said of a peer and was not reported yet.

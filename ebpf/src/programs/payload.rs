@@ -95,8 +95,25 @@ impl Payload {
     }
 }
 
-/// Writes the common part of an event about a packet. A packet is sent by whoever runs at that moment only if that is of
-/// the same container: acknowledgements that arrive send packets too. What is received has no process.
+/// Who sends a packet: whoever runs at that moment, if that is of the same container, as acknowledgements that arrive send
+/// packets too. What is received has no process, and before 5.11 these programs could not ask for the task.
+#[inline(always)]
+pub fn sender(slot: Slot, inbound: bool) -> Option<*const u8> {
+    if fields::TYPED_TASK.load() == 0 || inbound {
+        return None;
+    }
+    // SAFETY: no arguments.
+    let task = unsafe { bpf_get_current_task() } as *const u8;
+    let set: *const u8 = peek(task, &fields::TASK_CGROUPS);
+    let group: *const u8 = peek(set, &fields::CSS_SET_DFL_CGRP);
+    let node: *const u8 = peek(group, &fields::CGROUP_KN);
+    let id: u64 = peek(node, &fields::KN_ID);
+    watch::by_cgroup(id)
+        .is_some_and(|of| of.row == slot.row)
+        .then_some(task)
+}
+
+/// Writes the common part of an event about a packet.
 ///
 /// # Safety
 ///
@@ -105,18 +122,9 @@ impl Payload {
 pub unsafe fn write_header(header: *mut Header, kind: u32, payload: &Payload) {
     let mut pid = 0;
     let mut comm = [0; 2];
-    // Before 5.11 these programs could not ask for the task.
-    if fields::TYPED_TASK.load() != 0 && !payload.inbound {
-        // SAFETY: no arguments.
-        let task = unsafe { bpf_get_current_task() } as *const u8;
-        let set: *const u8 = peek(task, &fields::TASK_CGROUPS);
-        let group: *const u8 = peek(set, &fields::CSS_SET_DFL_CGRP);
-        let node: *const u8 = peek(group, &fields::CGROUP_KN);
-        let id: u64 = peek(node, &fields::KN_ID);
-        if watch::by_cgroup(id).is_some_and(|slot| slot.row == payload.slot.row) {
-            pid = peek(task, &fields::TASK_TGID);
-            comm = peek::<[u64; 2]>(task, &fields::TASK_COMM);
-        }
+    if let Some(task) = sender(payload.slot, payload.inbound) {
+        pid = peek(task, &fields::TASK_TGID);
+        comm = peek::<[u64; 2]>(task, &fields::TASK_COMM);
     }
     // SAFETY: the caller's.
     unsafe {

@@ -1,5 +1,5 @@
-//! Who contacts a peer: which program, or a copy of it, and whether the peer has several clients here. And who takes the
-//! connections that come to a port.
+//! Who contacts a peer: which program, or a copy of it, and whether the peer has several clients in one process. And who
+//! takes the connections that come to a port.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ pub const BY: &str = " by ";
 /// What stands before a port in them: its connections are taken by this process.
 pub const ACCEPTED_AT: &str = "accept ";
 
-/// Who contacts a peer that has several clients here.
+/// Who contacts a peer that has several clients in one process.
 pub const SEVERAL_CLIENTS: &str = "several clients";
 
 /// One process and a peer that it contacts. Its program may change, so that what it executes makes it another one.
