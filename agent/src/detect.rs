@@ -27,6 +27,7 @@ pub mod order;
 pub mod outcome;
 pub mod outlook;
 pub mod rates;
+pub mod reporting;
 pub mod sequence;
 pub mod signals;
 pub mod technique;

@@ -4,8 +4,10 @@
 //! Derived from what merging keeps anyway (first sightings of facts, first and last visits of replicas), so that it
 //! needs no state of its own and follows every merge.
 
-use super::model::PhaseBaseline;
-use crate::observe::fact::{Family, Origin};
+use super::facts::Seen;
+use super::model::{Baseline, PhaseBaseline};
+use crate::observe::container::CONTACTED_BY;
+use crate::observe::fact::{Fact, Family, Origin, Phase};
 
 /// News within this time of each other came in one go: a window's worth, seconds.
 const ONE_GO_S: i64 = 5;
@@ -19,10 +21,62 @@ pub struct Arrivals {
     pub at: Vec<f64>,
 }
 
-impl PhaseBaseline {
-    /// The news of a family over loss-free container-seconds.
+impl Baseline {
+    /// The news of a family in a phase over loss-free container-seconds.
     #[must_use]
-    pub fn arrivals(&self, family: Family, origin: Origin) -> Arrivals {
+    pub fn arrivals(&self, phase: Phase, family: Family, origin: Origin) -> Arrivals {
+        let here = self.phases.get(&phase);
+        let news = self.news(phase, family, origin);
+        here.map(|here| here.arrivals(news)).unwrap_or_default()
+    }
+
+    /// The news of a family over passes through a phase: what came in one pass came in one go.
+    #[must_use]
+    pub fn arrivals_by_pass(&self, phase: Phase, family: Family, origin: Origin) -> Arrivals {
+        let here = self.phases.get(&phase);
+        let news = self.news(phase, family, origin);
+        here.map(|here| here.arrivals_by_pass(&news))
+            .unwrap_or_default()
+    }
+
+    /// When something new came, Unix seconds, ascending.
+    fn news(&self, phase: Phase, family: Family, origin: Origin) -> Vec<i64> {
+        let here = self.family(phase, family).into_iter();
+        let facts = here.flat_map(|family| family.facts.iter());
+        let mut at: Vec<i64> = facts
+            .filter(|(fact, _)| fact.origin == origin)
+            .filter(|(fact, seen)| family != Family::Contact || self.is_another_way(fact, seen))
+            .map(|(_, seen)| seen.first_s)
+            .collect();
+        at.sort_unstable();
+        at
+    }
+
+    /// Whether a way of contacting a peer was new in every phase when it came, and not the first: that comes with the peer,
+    /// which is what is judged then.
+    fn is_another_way(&self, fact: &Fact, seen: &Seen) -> bool {
+        let all = Phase::ALL.into_iter();
+        let all = all.filter_map(|phase| self.family(phase, Family::Contact));
+        let same_peer = all
+            .flat_map(|family| family.facts.iter())
+            .filter(|(other, _)| peer_of(other) == peer_of(fact));
+        let mut was_contacted = false;
+        for (other, before) in same_peer {
+            if other == fact && before.first_s < seen.first_s {
+                return false;
+            }
+            was_contacted |= before.first_s < seen.first_s;
+        }
+        was_contacted
+    }
+}
+
+fn peer_of(contact: &Fact) -> Option<&str> {
+    contact.value.split(CONTACTED_BY).next()
+}
+
+impl PhaseBaseline {
+    fn arrivals(&self, mut news: Vec<i64>) -> Arrivals {
         let totals = self.exposure.totals();
         let lossy = totals.lossy_windows.min(totals.windows);
         let clean = (totals.windows - lossy) as f64 / totals.windows.max(1) as f64;
@@ -46,9 +100,8 @@ impl PhaseBaseline {
             });
             ms.sum()
         };
-        let mut at = self.news(family, origin);
         let mut last_s = None;
-        at.retain(|at_s| {
+        news.retain(|at_s| {
             let another = last_s.is_none_or(|last_s: i64| at_s.saturating_sub(last_s) > ONE_GO_S);
             if another {
                 last_s = Some(*at_s);
@@ -57,43 +110,28 @@ impl PhaseBaseline {
         });
         Arrivals {
             observed,
-            at: at
+            at: news
                 .into_iter()
                 .map(|at_s| observed * before(at_s) / f64::max(all_ms, 1.0))
                 .collect(),
         }
     }
 
-    /// The news of a family over passes through the phase: what came in one pass came in one go.
-    #[must_use]
-    pub fn arrivals_by_pass(&self, family: Family, origin: Origin) -> Arrivals {
+    fn arrivals_by_pass(&self, news: &[i64]) -> Arrivals {
         let totals = self.exposure.totals();
         let lossy = totals.lossy_windows.min(totals.windows);
         let clean = (totals.windows - lossy) as f64 / totals.windows.max(1) as f64;
         let mut begun: Vec<i64> = self.first_visits.values().copied().collect();
         begun.sort_unstable();
-        let mut passes: Vec<usize> = self
-            .news(family, origin)
-            .into_iter()
-            .map(|at_s| begun.partition_point(|first_s| *first_s <= at_s).max(1))
+        let mut passes: Vec<usize> = news
+            .iter()
+            .map(|at_s| begun.partition_point(|first_s| first_s <= at_s).max(1))
             .collect();
         passes.dedup();
         Arrivals {
             observed: begun.len() as f64 * clean,
             at: passes.into_iter().map(|pass| pass as f64 * clean).collect(),
         }
-    }
-
-    /// First sightings of a family's facts, Unix seconds, ascending.
-    fn news(&self, family: Family, origin: Origin) -> Vec<i64> {
-        let facts = self.families.get(&family).into_iter();
-        let facts = facts.flat_map(|family| family.facts.iter());
-        let mut at: Vec<i64> = facts
-            .filter(|(fact, _)| fact.origin == origin)
-            .map(|(_, seen)| seen.first_s)
-            .collect();
-        at.sort_unstable();
-        at
     }
 }
 
@@ -102,8 +140,6 @@ mod tests {
     use super::*;
     use crate::baseline::exposure::Share;
     use crate::baseline::key::Key;
-    use crate::baseline::model::Baseline;
-    use crate::observe::fact::{Fact, Phase};
 
     fn fact(n: i64) -> Fact {
         Fact {
@@ -132,9 +168,7 @@ mod tests {
     }
 
     fn arrivals(base: &Baseline) -> Arrivals {
-        let serve = base.phases.get(&Phase::Serve);
-        let of = |p: &PhaseBaseline| p.arrivals(Family::Endpoint, Origin::Server);
-        serve.map(of).unwrap_or_default()
+        base.arrivals(Phase::Serve, Family::Endpoint, Origin::Server)
     }
 
     #[test]
@@ -179,13 +213,12 @@ mod tests {
                 base.learn(Phase::Start, &fact(at_s), replica, at_s + 1);
             }
         }
-        let start = base.phases.get(&Phase::Start);
-        let of = |p: &PhaseBaseline| p.arrivals_by_pass(Family::Endpoint, Origin::Server);
+        let passes = base.arrivals_by_pass(Phase::Start, Family::Endpoint, Origin::Server);
         let want = Arrivals {
             observed: 3.0,
             at: vec![1.0, 3.0],
         };
-        assert_eq!(start.map(of), Some(want));
+        assert_eq!(passes, want);
     }
 
     #[test]
@@ -202,5 +235,40 @@ mod tests {
         assert!((observed - 1010.0).abs() < 1e-9);
         assert!(at.iter().all(|at| (at - 505.0).abs() < 1.0), "{at:?}");
         assert_eq!(at.len(), 1);
+    }
+
+    #[test]
+    fn the_first_way_of_contacting_a_peer_and_one_of_another_phase_are_no_news() {
+        let contact = |value: &str| Fact {
+            family: Family::Contact,
+            origin: Origin::Server,
+            value: value.to_owned(),
+        };
+        let mut base = empty();
+        for n in 0..=100 {
+            base.add_window(Phase::Serve, "a", window(), n * 5);
+        }
+        let of = |base: &Baseline| {
+            let at = base.arrivals(Phase::Serve, Family::Contact, Origin::Server);
+            at.at.len()
+        };
+        base.learn(Phase::Load, &contact("tcp a:443 <- python"), "a", 50);
+        for (value, at_s) in [("tcp a:443 <- python", 100), ("tcp b:443 <- python", 200)] {
+            base.learn(Phase::Serve, &contact(value), "a", at_s);
+        }
+        assert_eq!(of(&base), 0);
+        base.learn(
+            Phase::Serve,
+            &contact("tcp b:443 <- several clients"),
+            "a",
+            300,
+        );
+        base.learn(
+            Phase::Load,
+            &contact("tcp b:443 <- several clients"),
+            "a",
+            350,
+        );
+        assert_eq!(of(&base), 1);
     }
 }

@@ -1,11 +1,10 @@
 //! How much news of each kind a container-month of ordinary behaviour is expected to bring: what false novelties there
 //! will be, before they come.
 
-use super::budget::NOVELTY_SHARE;
-use super::danger::{Category, PAGES_FROM, REPORTED_FROM, TAKEOVER_FROM};
+use super::danger::{Category, PAGES_FROM, TAKEOVER_FROM};
 use super::growth::{Expectation, Prior, expect};
 use super::novelty::surprise;
-use crate::baseline::model::{Baseline, PhaseBaseline};
+use crate::baseline::model::Baseline;
 use crate::baseline::neighbours::judge_of;
 use crate::observe::fact::{Family, Origin, Phase};
 
@@ -40,7 +39,8 @@ const REFERENCE_PASSES: f64 = 2.0;
 /// Of fourteen model servers none started a program, opened a port or contacted a peer for the first time in steady
 /// serving, once the habits of the first minutes were known; together they were observed for some forty factors of e,
 /// so that about one in a hundred is what remains possible for all these kinds together. Paths were 0 to 2 in 300
-/// requests, most of them read or temporary.
+/// requests, most of them read or temporary. Models and workers are added by who runs a server, oftener than a server
+/// comes to do by itself what it never did.
 #[must_use]
 pub fn assumed(family: Family) -> &'static [(Option<Category>, f64)] {
     use Category as C;
@@ -49,7 +49,7 @@ pub fn assumed(family: Family) -> &'static [(Option<Category>, f64)] {
             (Some(C::Shell), 0.0004),
             (Some(C::Dropped), 0.0002),
             (Some(C::Executable), 0.003),
-            (Some(C::Worker), 0.001),
+            (Some(C::Worker), 0.003),
             (Some(C::Question), 0.003),
         ],
         Family::Endpoint => &[(Some(C::Endpoint), 0.005), (Some(C::Loopback), 0.01)],
@@ -57,7 +57,7 @@ pub fn assumed(family: Family) -> &'static [(Option<Category>, f64)] {
         Family::Listener => &[(Some(C::Listener), 0.001), (Some(C::Loopback), 0.004)],
         Family::FileWrite => &[
             (Some(C::EscapePath), 0.0002),
-            (Some(C::FurtherModel), 0.0002),
+            (Some(C::FurtherModel), 0.003),
             (Some(C::ModelWrite), 0.0003),
             (Some(C::CodeWrite), 0.001),
             (Some(C::SecretWrite), 0.0002),
@@ -75,7 +75,7 @@ pub fn assumed(family: Family) -> &'static [(Option<Category>, f64)] {
         ],
         Family::Privileged => &[(Some(C::Privileged), 0.001)],
         Family::FileChange => &[
-            (Some(C::FurtherModel), 0.0002),
+            (Some(C::FurtherModel), 0.003),
             (Some(C::OwnersRights), 0.0002),
             (Some(C::ModelWrite), 0.0003),
             (Some(C::CodeWrite), 0.0008),
@@ -126,16 +126,15 @@ pub fn of_family(
     origin: Origin,
     ahead: Ahead,
 ) -> Expectation {
-    let never = PhaseBaseline::default();
-    let here = baseline.phases.get(&judge_of(phase)).unwrap_or(&never);
+    let phase = judge_of(phase);
     let per_fold = assumed(family).iter().map(|(_, rate)| rate).sum();
-    if judge_of(phase) == Phase::Serve {
+    if phase == Phase::Serve {
         let prior = Prior {
             per_fold,
             reference: REFERENCE_S,
             least: 5.0,
         };
-        let arrivals = here.arrivals(family, origin);
+        let arrivals = baseline.arrivals(phase, family, origin);
         return expect(prior, arrivals.observed, &arrivals.at, ahead.seconds);
     }
     let prior = Prior {
@@ -143,7 +142,7 @@ pub fn of_family(
         reference: REFERENCE_PASSES,
         least: 1.0,
     };
-    let arrivals = here.arrivals_by_pass(family, origin);
+    let arrivals = baseline.arrivals_by_pass(phase, family, origin);
     expect(prior, arrivals.observed, &arrivals.at, ahead.passes)
 }
 
@@ -227,41 +226,8 @@ pub fn prospects(baseline: &Baseline) -> Vec<Prospect> {
     all
 }
 
-/// The smallest score from which all that is expected to reach it stays within so many a month, takeovers apart: they
-/// are told in any case.
-#[must_use]
-pub fn fitting(prospects: &[Prospect], per_month: f64) -> f64 {
-    let mut sum = 0.0;
-    for prospect in prospects.iter().filter(|it| !it.is_told_anyway()) {
-        sum += prospect.per_month;
-        if sum > per_month {
-            // What has this score does not fit any more; what has a higher one does.
-            return prospect.score.next_up();
-        }
-    }
-    f64::NEG_INFINITY
-}
-
-/// The score from which novelties are reported that may not page: worth reading, and within the budget's part for them.
-#[must_use]
-pub fn threshold(prospects: &[Prospect], per_month: f64) -> f64 {
-    let fits = fitting(prospects, per_month * NOVELTY_SHARE);
-    worth_reading(per_month).max(fits).min(PAGES_FROM)
-}
-
-/// The score that makes a claim worth reading at this budget, nats: [`REPORTED_FROM`] at one finding a month, and one
-/// nat less for each e times as many.
-#[must_use]
-pub fn worth_reading(per_month: f64) -> f64 {
-    REPORTED_FROM - per_month.clamp(1e-6, 1e6).ln()
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::indexing_slicing, reason = "tests")]
-
-    use proptest::prelude::*;
-
     use super::*;
     use crate::baseline::decision::Decision;
     use crate::baseline::exposure::Share;
@@ -305,38 +271,5 @@ mod tests {
         assert!(all.is_finite() && all > 1.0, "{all}");
         let later: f64 = prospects(&frozen(720)).iter().map(|it| it.per_month).sum();
         assert!(later < all / 3.0, "{all} {later}");
-    }
-
-    #[test]
-    fn what_reaches_the_threshold_stays_within_the_budget() {
-        let all = prospects(&frozen(24));
-        for budget in [0.01, 0.1, 1.0, 10.0, 100.0] {
-            let threshold = fitting(&all, budget);
-            let reaching = all
-                .iter()
-                .filter(|it| it.score >= threshold && !it.is_told_anyway());
-            let sum: f64 = reaching.map(|it| it.per_month).sum();
-            assert!(sum <= budget, "{sum} {budget}");
-        }
-        assert!(fitting(&all, 1e9).is_infinite());
-        let alike = [1.0, 1.0, 1.0].map(|score| Prospect {
-            category: Category::FileWrite,
-            score,
-            per_month: 0.4,
-            ..all[0]
-        });
-        assert!(
-            fitting(&alike, 1.0) > 1.0,
-            "what has the same score passes or not together"
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn a_larger_budget_never_lets_less_pass(a in 1e-3..1e3_f64, more in 1.0..100.0_f64, hours in 0_u64..50) {
-            let all = prospects(&frozen(hours));
-            prop_assert!(fitting(&all, a * more) <= fitting(&all, a));
-            prop_assert!(worth_reading(a * more) <= worth_reading(a));
-        }
     }
 }

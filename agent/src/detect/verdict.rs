@@ -13,14 +13,15 @@ use super::corroboration::Corroboration;
 use super::danger::{PAGES_FROM, TAKEOVER_FROM, begins_at, severity};
 use super::finding::{BaselineRef, Contribution, Finding, Method, Severity};
 use super::outcome::Outcome;
-use super::outlook::{prospects, threshold, worth_reading};
+use super::outlook::prospects;
+use super::reporting::{Bar, worth_reading};
 use super::technique::named;
 use crate::baseline::exposure::Totals;
 use crate::baseline::model::Baseline;
 use crate::observe::fact::Origin;
 
-/// How long a threshold holds before what is expected is looked at again, seconds: it changes slowly.
-const THRESHOLD_HOLDS_S: i64 = 300;
+/// How long the bar for novelties holds before what is expected is looked at again, seconds: it changes slowly.
+const BAR_HOLDS_S: i64 = 300;
 
 /// What the verdict remembers of one container.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,8 +35,9 @@ pub struct Verdict {
     suppressed: u64,
     /// Highest score of the previous and the current window.
     scores: [f64; 2],
-    /// The score from which novelties are reported, and when it was found.
-    novelty_threshold: Option<(i64, f64)>,
+    /// What novelties must reach, and when that was found.
+    #[serde(default)]
+    bar: Option<(i64, Bar)>,
     corroboration: Corroboration,
 }
 
@@ -94,21 +96,21 @@ impl Verdict {
             lost: [0; 2],
             suppressed: 0,
             scores: [0.0; 2],
-            novelty_threshold: None,
+            bar: None,
             corroboration: Corroboration::default(),
         }
     }
 
-    /// The score from which novelties are reported, nats, as it was last found.
+    /// The score from which every novelty is reported, nats, as it was last found.
     #[must_use]
     pub fn threshold(&self) -> f64 {
-        self.novelty_threshold
-            .map_or_else(|| self.worth_reading(), |(_, threshold)| threshold)
+        self.bar
+            .map_or_else(|| self.worth_reading(), |(_, bar)| bar.score)
     }
 
     /// The score from which a claim is reported, whatever the highest it may have. Claims of the layers that watch windows
     /// must be as rare as their part of the budget asks. Of novelties that are no takeover those pass that fit into their
-    /// part of it, the highest scores first, and what pages. What comes through the runtime has an allowance of its own.
+    /// part of it, and what pages. What comes through the runtime has an allowance of its own.
     fn threshold_of(&mut self, claim: &Claim, baseline: &Baseline, now_s: i64) -> f64 {
         if forecasts(claim.method) {
             let hours = baseline.exposure().seconds as f64 / 3600.0;
@@ -122,14 +124,12 @@ impl Verdict {
         if !is_foretold {
             return self.worth_reading();
         }
-        if let Some((found_s, threshold)) = self.novelty_threshold
-            && (0..THRESHOLD_HOLDS_S).contains(&now_s.saturating_sub(found_s))
-        {
-            return threshold;
-        }
-        let threshold = threshold(&prospects(baseline), self.per_month);
-        self.novelty_threshold = Some((now_s, threshold));
-        threshold
+        let (found_s, bar) = self
+            .bar
+            .filter(|(found_s, _)| (0..BAR_HOLDS_S).contains(&now_s.saturating_sub(*found_s)))
+            .unwrap_or_else(|| (now_s, Bar::new(&prospects(baseline), self.per_month)));
+        self.bar = Some((found_s, bar));
+        bar.of(claim.false_per_month.0)
     }
 
     /// The score that makes a claim worth reading under the budget, nats.

@@ -14,6 +14,7 @@ use crate::baseline::neighbours::judge_of;
 use crate::detect::finding::{Method, Severity};
 use crate::detect::gamma::poisson_interval;
 use crate::detect::outlook::{self, Ahead};
+use crate::detect::reporting::Bar;
 use crate::engine::{Engine, Input, Settings, Time, Watch};
 use crate::observe::event::Moment;
 use crate::observe::fact::{Family, Origin, Phase};
@@ -264,10 +265,8 @@ impl Trial {
                 }
             }
             let prospects = outlook::prospects(&baseline);
-            let threshold = outlook::threshold(&prospects, budget);
-            let told = prospects
-                .iter()
-                .filter(|it| it.is_told_anyway() || it.score >= threshold);
+            let bar = Bar::new(&prospects, budget);
+            let told = prospects.iter().filter(|it| bar.reports(it));
             let told = told.map(|it| {
                 let family =
                     outlook::of_family(&baseline, it.phase, it.family, Origin::Server, ahead);
