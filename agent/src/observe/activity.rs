@@ -29,9 +29,6 @@ pub struct Activity {
     pub cpu_ns: Option<u64>,
     /// Threads and processes created.
     pub clones: u64,
-    /// Of these, processes that the server or one of its children made; what the runtime runs is not among them.
-    #[serde(default)]
-    pub processes: u64,
     /// Connections accepted.
     pub accepted: u64,
     /// Outgoing connects and first datagrams.
@@ -81,7 +78,6 @@ impl Activity {
             file_written: counters.file_written,
             cpu_ns: counters.resources.cpu_ns,
             clones: counters.clones,
-            processes: 0,
             accepted: counters.accepted,
             connects: counters.connects,
             asked,

@@ -80,9 +80,6 @@ pub struct Observer {
     /// Files that are only added to.
     #[serde(default)]
     appended: Appended,
-    /// Processes that the server made in this window.
-    #[serde(default)]
-    forks: u64,
     setup_events: u64,
     epoch: u64,
 }
@@ -126,7 +123,6 @@ impl Observer {
             contacts: Recent::new(network::MAX_CONTACTS),
             contacting: Contacting::default(),
             appended: Appended::default(),
-            forks: 0,
             setup_events: 0,
             epoch: 0,
         }
@@ -155,7 +151,6 @@ impl Observer {
         match &event.action {
             Action::Fork { child } => {
                 let origin = self.processes.fork(*pid, comm, *child, *at);
-                self.forks += u64::from(origin == Some(Origin::Server));
                 self.count_setup(origin);
                 None
             }
@@ -268,7 +263,26 @@ impl Observer {
         let mut sightings = self.unanswered(window.end);
         sightings.extend(self.not_found(window.end));
         sightings.extend(self.contacting.take());
-        sightings.extend(self.call_sightings(counters, window.end, began_in, origin));
+        let calls = counters
+            .calls
+            .iter()
+            .filter(|count| count.calls > 0)
+            .filter(|count| self.reported_calls.insert((began_in, origin, count.call)))
+            .map(|count| calls::call_sighting(count, window.end, began_in, origin));
+        sightings.extend(calls);
+        let operations = counters
+            .io_uring
+            .iter()
+            .filter(|(opcode, count)| {
+                **count > 0
+                    && self
+                        .reported_operations
+                        .insert((began_in, origin, **opcode))
+            })
+            .map(|(opcode, count)| {
+                calls::operation_sighting(*opcode, *count, window.end, began_in, origin)
+            });
+        sightings.extend(operations);
         WindowReport {
             end: window.end,
             length_ns: window.length_ns,
@@ -278,15 +292,12 @@ impl Observer {
             calls: (origin == Origin::Server && !counters.barely_sampled(window.length_ns))
                 .then(|| counters.calls.clone()),
             requests: counters.requests,
-            activity: Activity {
-                processes: std::mem::take(&mut self.forks),
-                ..Activity::of(
-                    counters,
-                    &mut self.resolutions,
-                    self.asked.take(),
-                    window.end,
-                )
-            },
+            activity: Activity::of(
+                counters,
+                &mut self.resolutions,
+                self.asked.take(),
+                window.end,
+            ),
             lost_events: counters.lost_events,
             lost_to_quota: counters.lost_to_quota,
         }

@@ -1,7 +1,7 @@
 //! Bouts: known acts that come one after another, where they came alone or by few.
 //!
-//! A program is started, a copy of the server made, a file renamed, a peer asked: each of these is known, and the kernel tells of
-//! it once. What it counts window by window still says how many there were in a row. A bout lasts as long as no pause is longer than
+//! A program is started, a file renamed, a peer asked: each of these is known, and the kernel tells of it once. What it
+//! counts window by window still says how many there were in a row. A bout lasts as long as no pause is longer than
 //! [`PAUSE_S`]. In the simplest account of bouts, after each act another one follows with the same chance, so that their sizes are
 //! geometric; what is known of that chance after so many bouts is a beta distribution. The odds of a bout as
 //! long as this one then fall as a power of its length, and the more bouts were learned the steeper, but no steeper than for
@@ -51,10 +51,12 @@ const MOST_FALSE: f64 = 10.0;
 /// The same bout is told again when it is so many times as rare.
 const MUCH_RARER: f64 = 1000.0;
 
-/// System calls that do something once in a while: start programs, change names and sizes, contact peers,
-/// signal others. Processes are counted as they are made: the calls that make them make threads, too. How often a process waits for its children, or a resolver sends, follows its way of waiting.
+/// System calls that do something once in a while: start programs and processes, change names and sizes, contact peers,
+/// signal others. How often a process waits for its children, or a resolver sends, follows its way of waiting.
 #[cfg(target_arch = "x86_64")]
 const ACTS: &[i64] = &[
+    libc::SYS_fork,
+    libc::SYS_vfork,
     libc::SYS_rename,
     libc::SYS_link,
     libc::SYS_symlink,
@@ -71,6 +73,8 @@ const ACTS: &[i64] = &[];
 const ACTS_EVERYWHERE: &[i64] = &[
     libc::SYS_execve,
     libc::SYS_execveat,
+    libc::SYS_clone,
+    libc::SYS_clone3,
     libc::SYS_kill,
     libc::SYS_renameat,
     libc::SYS_renameat2,
@@ -193,12 +197,6 @@ fn as_long(seen: Seen, acts: f64) -> f64 {
     log.exp().min(1.0)
 }
 
-/// The kind of acts that is to make processes.
-const PROCESSES: &str = "processes";
-
-/// What stands before a peer in the kind of acts that is to contact it.
-const TO: &str = "to ";
-
 /// How often each kind of act was done in a window, but for those that were news.
 fn acts(report: &WindowReport, news: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
     let calls = report.calls.iter().flatten();
@@ -213,10 +211,8 @@ fn acts(report: &WindowReport, news: &BTreeMap<String, f64>) -> BTreeMap<String,
     });
     let asked = report.activity.endpoints.iter();
     let asked = asked.filter(|endpoint| !endpoint.served && endpoint.tx_packets > 0);
-    let asked = asked.map(|it| (format!("{TO}{}", it.value), it.tx_packets as f64));
-    let made = report.activity.processes;
-    let made = (made > 0).then(|| (PROCESSES.to_owned(), made as f64));
-    calls.chain(asked).chain(made).collect()
+    let asked = asked.map(|it| (format!("to {}", it.value), it.tx_packets as f64));
+    calls.chain(asked).collect()
 }
 
 fn claim(
@@ -227,18 +223,15 @@ fn claim(
     (frame, report): (&Frame, &WindowReport),
 ) -> Claim {
     let learned = duration((frame.hours * 3600.0) as u64);
-    let peer = kind.strip_prefix(TO);
-    let of = |acts: f64| match peer {
+    let of = |acts: f64| match kind.strip_prefix("to ") {
         Some(peer) => format!("{acts:.0} packets were sent to {peer}"),
-        None if kind == PROCESSES => format!("{acts:.0} processes were made"),
         None => format!("{kind} was called {acts:.0} times"),
     };
     let most = seen.most.max(1) as f64;
     let ratio = (bout.acts / most).ln();
     let took = duration(bout.seconds.ceil() as u64);
-    let class = match peer {
+    let class = match kind.strip_prefix("to ") {
         Some(_) => Class::Network,
-        None if kind == PROCESSES => Class::Process,
         None => Class::Syscall,
     };
     Claim {

@@ -3,7 +3,7 @@
 use super::Observer;
 use crate::observe::event::{Action, Event, Moment};
 use crate::observe::fact::{Fact, Family, Marks, Origin, Phase, ProcessInfo, Sighting};
-use crate::observe::window::{CallCount, Counters};
+use crate::observe::window::CallCount;
 use crate::observe::{syscall, uring};
 
 impl Observer {
@@ -23,33 +23,14 @@ impl Observer {
             Marks::default(),
         ))
     }
-
-    /// The system calls and operations of io_uring that were made for the first time in a phase.
-    pub(super) fn call_sightings(
-        &mut self,
-        counters: &Counters,
-        end: Moment,
-        phase: Phase,
-        origin: Origin,
-    ) -> Vec<Sighting> {
-        let calls = counters.calls.iter();
-        let calls = calls
-            .filter(|count| count.calls > 0)
-            .filter(|count| self.reported_calls.insert((phase, origin, count.call)))
-            .map(|count| call_sighting(count, end, phase, origin));
-        let mut sightings: Vec<_> = calls.collect();
-        let operations = counters.io_uring.iter();
-        let operations = operations
-            .filter(|(opcode, count)| {
-                **count > 0 && self.reported_operations.insert((phase, origin, **opcode))
-            })
-            .map(|(opcode, count)| operation_sighting(*opcode, *count, end, phase, origin));
-        sightings.extend(operations);
-        sightings
-    }
 }
 
-fn call_sighting(count: &CallCount, at: Moment, phase: Phase, origin: Origin) -> Sighting {
+pub(super) fn call_sighting(
+    count: &CallCount,
+    at: Moment,
+    phase: Phase,
+    origin: Origin,
+) -> Sighting {
     let value = syscall::name(count.call).into_owned();
     let raw = format!("{value}: {} calls, {} errors", count.calls, count.errors);
     let fact = Fact {
@@ -60,7 +41,7 @@ fn call_sighting(count: &CallCount, at: Moment, phase: Phase, origin: Origin) ->
     counted(fact, raw, at, phase)
 }
 
-fn operation_sighting(
+pub(super) fn operation_sighting(
     opcode: u8,
     count: u64,
     at: Moment,

@@ -13,8 +13,6 @@ struct Bench {
     watch: Watch,
     bouts: Bouts,
     windows: u64,
-    /// Made in each window.
-    processes: u64,
     is_learned: bool,
 }
 
@@ -71,7 +69,6 @@ impl Bench {
                     tx_packets: packets,
                     ..EndpointTraffic::default()
                 }],
-                processes: self.processes,
                 ..Activity::default()
             },
             ..WindowReport::default()
@@ -99,24 +96,6 @@ fn what_came_singly_is_told_of_when_it_comes_in_a_row_and_once() {
     let claims: Vec<_> = (0..10).flat_map(|_| bench.window(0, 10, 20)).collect();
     assert!(
         claims.iter().any(|claim| claim.title.contains(PEER)),
-        "{claims:?}"
-    );
-}
-
-#[test]
-fn processes_that_came_singly_and_come_in_a_row_are_told_of() {
-    let mut bench = Bench::default();
-    for n in 0..240 {
-        bench.processes = u64::from(n % 24 == 0);
-        assert_eq!(bench.window(0, 0, 20), []);
-    }
-    bench.is_learned = true;
-    bench.processes = 15;
-    let claims: Vec<_> = (0..3).flat_map(|_| bench.window(0, 0, 20)).collect();
-    let first = claims.first().map(|claim| (claim.class, &claim.title[..]));
-    assert!(
-        first.is_some_and(|(class, title)| class == Class::Process
-            && title.contains("processes were made in a row")),
         "{claims:?}"
     );
 }

@@ -35,21 +35,6 @@ fn a_program_found_in_a_later_directory_did_not_fail() {
 }
 
 #[test]
-fn processes_that_the_server_makes_are_counted_window_by_window() {
-    let mut feed = Feed::served();
-    feed.act(10, Action::Fork { child: 11 });
-    feed.act(11, Action::Fork { child: 12 });
-    feed.act(20, exec("/bin/sh", RUNTIME, &["sh"]));
-    feed.act(20, Action::Fork { child: 21 });
-    let mut made = || feed.window(served(calls(&[]))).activity.processes;
-    assert_eq!(
-        (made(), made()),
-        (2, 0),
-        "what the runtime runs is not the server's"
-    );
-}
-
-#[test]
 fn only_a_bad_end_is_a_sighting() {
     let mut feed = Feed::served();
     feed.act(10, Action::Fork { child: 11 });
