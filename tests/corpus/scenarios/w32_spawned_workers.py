@@ -2,7 +2,7 @@
 id: W32
 name: spawned-workers
 class: benign
-set: held-out
+set: listed
 phase: serve
 trigger: request
 servers: [fastapi]

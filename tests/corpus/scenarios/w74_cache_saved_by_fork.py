@@ -2,7 +2,7 @@
 id: W74
 name: cache-saved-by-fork
 class: benign
-set: held-out
+set: listed
 phase: serve
 trigger: request
 servers: [fastapi]
