@@ -8,9 +8,7 @@ use picket_tests::agent;
 use picket_tests::corpus::{self, Campaign, Choice, Kind, Outcome, Schedule, Verdict};
 use picket_tests::suite::{Fixture, Suite};
 
-/// Recorded runs of `cargo xtask corpus --record`: a few of each class, and those of unseen scenarios and seeds that the
-/// detector once judged wrongly; later ones by a probe that tells who contacts a peer, the last ones by one that tells who takes
-/// connections and what writes over a log.
+/// Recorded runs; `tests/recordings/README.md` says which, and why.
 const RECORDINGS: [&str; 4] = [
     concat!(env!("CARGO_MANIFEST_DIR"), "/recordings"),
     concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/unseen"),

@@ -14,6 +14,8 @@ what: >
   the third of them that tells of its own visits is left out, and the others are written all at once, with the times that they
   should have had. File, form and process are known, and whoever reads the log finds nothing odd; but the server writes a line the
   moment it has answered, and one for each answer.
+missed: >
+  The file and the calls are those of the log, and fewer lines are less than usual, of which nothing is said.
 """
 
 import time
