@@ -12,7 +12,7 @@ what: >
   Uses the LLM API as a mailbox: asks it for orders every few seconds and posts results of ordinary length, each time on a
   connection of its own, where the server keeps one.
 missed: >
-  Where several workers each keep a connection of their own, one more client of a peer is nothing new.
+  Where there are several workers, the one that does it may not have had a client of its own yet, so that this one is its first.
 """
 
 import http.client

@@ -11,9 +11,6 @@ seconds: 30
 what: >
   A pickle carries an archive with a module, puts it into a folder for temporary files and imports it from there, as
   droppers do with their second stage. No program is executed. The module counts to some number, then the archive is removed.
-missed: >
-  Code in temporary folders is a note, and on servers of which little is known yet the budget for such notes goes to what weighs
-  more.
 """
 
 import importlib

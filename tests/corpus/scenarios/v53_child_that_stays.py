@@ -12,8 +12,6 @@ what: >
   A copy of the server's process, made as the loader's child is, that lives for a minute and a half instead of a moment and has a
   connection of its own to the LLM API, where it asks what to do every few seconds and leaves what came of it, two or three KB at
   a time. The loader's child reads one file and has never had a connection.
-missed: >
-  Where the workers are copies of the server themselves, another copy that asks the same peer is nothing new.
 """
 
 import http.client
