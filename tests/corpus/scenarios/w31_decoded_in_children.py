@@ -2,7 +2,7 @@
 id: W31
 name: decoded-in-children
 class: benign
-set: held-out
+set: listed
 phase: serve
 trigger: request
 servers: [fastapi]
