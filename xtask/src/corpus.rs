@@ -78,6 +78,16 @@ fn server(name: &str) -> Result<Kind, String> {
     known.ok_or_else(|| "no such server".to_owned())
 }
 
+/// The agent that judges: the one that the environment names, or this project's, built.
+fn provide_agent() -> Result<PathBuf> {
+    if let Some(agent) = env::var_os(AGENT_VARIABLE) {
+        return Ok(PathBuf::from(agent));
+    }
+    setup::probe()?;
+    cargo::build_agent()?;
+    Ok(cargo::agent())
+}
+
 impl Corpus {
     /// Runs it.
     ///
@@ -100,6 +110,7 @@ impl Corpus {
             return Ok(ExitCode::SUCCESS);
         }
         if !self.replay.is_empty() {
+            provide_agent()?;
             let mut outcomes = Vec::new();
             for folder in &self.replay {
                 outcomes.extend(corpus::rejudge(folder, &scenarios, self.jobs)?);
@@ -117,14 +128,7 @@ impl Corpus {
             cargo::is_root(),
             "the corpus loads eBPF programs and starts containers: run `cargo xtask corpus` as root"
         );
-        let agent = match env::var_os(AGENT_VARIABLE) {
-            Some(agent) => PathBuf::from(agent),
-            None => {
-                setup::probe()?;
-                cargo::build_agent()?;
-                cargo::agent()
-            }
-        };
+        let agent = provide_agent()?;
         let _engine = match setup::containers() {
             Ok(engine) => engine,
             Err(error) => {
