@@ -4,9 +4,10 @@
 //! Derived from what merging keeps anyway (first sightings of facts, first and last visits of replicas), so that it
 //! needs no state of its own and follows every merge.
 
-use super::facts::Seen;
+use std::collections::BTreeMap;
+
 use super::model::{Baseline, PhaseBaseline};
-use crate::observe::container::CONTACTED_BY;
+use crate::observe::container::contacted;
 use crate::observe::fact::{Fact, Family, Origin, Phase};
 
 /// News within this time of each other came in one go: a window's worth, seconds.
@@ -41,38 +42,50 @@ impl Baseline {
 
     /// When something new came, Unix seconds, ascending.
     fn news(&self, phase: Phase, family: Family, origin: Origin) -> Vec<i64> {
+        let ways = (family == Family::Contact).then(|| FirstWays::of(self));
+        let is_news = |fact, at_s| ways.as_ref().is_none_or(|ways| ways.is_another(fact, at_s));
         let here = self.family(phase, family).into_iter();
         let facts = here.flat_map(|family| family.facts.iter());
         let mut at: Vec<i64> = facts
             .filter(|(fact, _)| fact.origin == origin)
-            .filter(|(fact, seen)| family != Family::Contact || self.is_another_way(fact, seen))
-            .map(|(_, seen)| seen.first_s)
+            .map(|(fact, seen)| (fact, seen.first_s))
+            .filter(|(fact, at_s)| is_news(fact, *at_s))
+            .map(|(_, at_s)| at_s)
             .collect();
         at.sort_unstable();
         at
     }
+}
+
+/// When each peer was first contacted in any way, and when in each way, in any phase, Unix seconds.
+struct FirstWays<'a> {
+    peers: BTreeMap<&'a str, i64>,
+    ways: BTreeMap<&'a Fact, i64>,
+}
+
+impl<'a> FirstWays<'a> {
+    fn of(baseline: &'a Baseline) -> Self {
+        let (mut peers, mut ways) = (BTreeMap::new(), BTreeMap::new());
+        let phases = Phase::ALL.into_iter();
+        let families = phases.filter_map(|phase| baseline.family(phase, Family::Contact));
+        for (fact, seen) in families.flat_map(|family| family.facts.iter()) {
+            for first_s in [
+                peers.entry(contacted(&fact.value)).or_insert(i64::MAX),
+                ways.entry(fact).or_insert(i64::MAX),
+            ] {
+                *first_s = seen.first_s.min(*first_s);
+            }
+        }
+        Self { peers, ways }
+    }
 
     /// Whether a way of contacting a peer was new in every phase when it came, and not the first: that comes with the peer,
     /// which is what is judged then.
-    fn is_another_way(&self, fact: &Fact, seen: &Seen) -> bool {
-        let all = Phase::ALL.into_iter();
-        let all = all.filter_map(|phase| self.family(phase, Family::Contact));
-        let same_peer = all
-            .flat_map(|family| family.facts.iter())
-            .filter(|(other, _)| peer_of(other) == peer_of(fact));
-        let mut was_contacted = false;
-        for (other, before) in same_peer {
-            if other == fact && before.first_s < seen.first_s {
-                return false;
-            }
-            was_contacted |= before.first_s < seen.first_s;
-        }
-        was_contacted
+    fn is_another(&self, fact: &Fact, at_s: i64) -> bool {
+        let is_new = self.ways.get(fact).is_some_and(|first_s| *first_s >= at_s);
+        let first_s = self.peers.get(contacted(&fact.value));
+        is_new && first_s.is_some_and(|first_s| *first_s < at_s)
     }
-}
-
-fn peer_of(contact: &Fact) -> Option<&str> {
-    contact.value.split(CONTACTED_BY).next()
 }
 
 impl PhaseBaseline {

@@ -2,7 +2,7 @@
 
 use crate::baseline::knowledge::Knowledge;
 use crate::baseline::model::Baseline;
-use crate::observe::container::{ACCEPTED_AT, BY, CONTACTED_BY, SEVERAL_CLIENTS};
+use crate::observe::container::{ACCEPTED_AT, BY, SEVERAL_CLIENTS, contacted};
 use crate::observe::fact::{Fact, Family, Phase, Sighting};
 use crate::observe::window::WindowReport;
 
@@ -40,7 +40,7 @@ pub(super) fn compare(baseline: &Baseline, sighting: &Sighting, is_busy: bool) -
     if !is_port && is_news(baseline.knows(&peer)) {
         return Comparison::Ignore;
     }
-    let is_of_peer = |fact: &Fact| fact.value.split(CONTACTED_BY).next() == Some(&peer.fact.value);
+    let is_of_peer = |fact: &Fact| contacted(&fact.value) == peer.fact.value;
     let is_compared = Phase::ALL
         .into_iter()
         .filter_map(|phase| baseline.family(phase, Family::Contact))
@@ -57,14 +57,13 @@ pub(super) fn compare(baseline: &Baseline, sighting: &Sighting, is_busy: bool) -
 
 /// The peer of a contact as a sighting of its own.
 fn peer_of(sighting: &Sighting) -> Sighting {
-    let before = |text: &str, mark: &str| text.split(mark).next().unwrap_or_default().to_owned();
     Sighting {
         fact: Fact {
             family: Family::Endpoint,
-            value: before(&sighting.fact.value, CONTACTED_BY),
+            value: contacted(&sighting.fact.value).to_owned(),
             ..sighting.fact.clone()
         },
-        raw: before(&sighting.raw, BY),
+        raw: sighting.raw.split(BY).next().unwrap_or_default().to_owned(),
         ..sighting.clone()
     }
 }

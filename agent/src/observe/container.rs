@@ -28,7 +28,7 @@ use super::recent::Recent;
 use super::window::{Window, WindowReport};
 use appended::Appended;
 use contacts::Contacting;
-pub use contacts::{ACCEPTED_AT, BY, CONTACTED_BY, SEVERAL_CLIENTS};
+pub use contacts::{ACCEPTED_AT, BY, SEVERAL_CLIENTS, contacted};
 
 /// All that decides what fact an event is, of those of which [`Observer::event_unless`] asks. Model files and devices are
 /// not among what may be recognised: who reads them matters.

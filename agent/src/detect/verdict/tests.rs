@@ -56,6 +56,25 @@ fn found(verdict: &mut Verdict, claims: Vec<Claim>, now_s: i64) -> Vec<Finding> 
     outcomes.into_iter().filter_map(|it| it.finding).collect()
 }
 
+/// After minutes many kinds with high scores are expected too often for the budget.
+#[test]
+fn novelties_of_a_rare_kind_are_told_whatever_does_not_fit() {
+    let mut baseline = nothing_learned();
+    baseline.set_frozen(true, crate::baseline::decision::Decision::default());
+    let told = |per_month: f64| {
+        let novelty = Claim {
+            method: Method::Novelty,
+            ..claim("a", 3.0 + per_month.ln(), per_month)
+        };
+        let (mut verdict, mut budget) = (Verdict::new(1.0), Budget::new(1.0));
+        let outcomes = verdict.judge_all(&mut baseline.clone(), &mut budget, at(0), vec![novelty]);
+        assert!(verdict.threshold() > 3.0, "{}", verdict.threshold());
+        outcomes.iter().any(|it| it.finding.is_some())
+    };
+    assert!(told(1e-6), "the score is the same, 3 nats");
+    assert!(!told(0.4));
+}
+
 #[test]
 fn rarity_and_danger_make_the_severity() {
     for (danger, per_month, severity) in [

@@ -52,7 +52,7 @@ pub(super) const SCORE: Family = family(
 );
 pub(super) const THRESHOLD: Family = family(
     "picket_anomaly_threshold",
-    "Score from which the model reports an anomaly, in nats.",
+    "Score from which the model reports every anomaly, in nats; those of rare kinds from a lower one.",
     &["model"],
 );
 pub(super) const CONTAINER_INFO: Family = family(

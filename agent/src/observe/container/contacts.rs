@@ -17,7 +17,13 @@ const MOST: usize = 1024;
 
 /// What stands between a peer and who contacts it, in [`Family::Contact`]'s values.
 pub const CONTACTED_BY: &str = " <- ";
-/// The same in raw values.
+/// The peer, or port, in such a value.
+#[must_use]
+pub fn contacted(value: &str) -> &str {
+    value.split(CONTACTED_BY).next().unwrap_or_default()
+}
+
+/// What stands between the same in raw values.
 pub const BY: &str = " by ";
 
 /// What stands before a port in them: its connections are taken by this process.
