@@ -17,6 +17,7 @@ pub mod path;
 pub mod phase;
 pub mod privileged;
 pub mod process;
+pub mod question;
 pub mod recent;
 pub mod redact;
 pub mod resources;

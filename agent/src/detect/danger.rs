@@ -134,11 +134,11 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
     Some(match sighting.fact.family {
         Family::Executable if is_entrypoint(sighting) => Category::Entrypoint,
         Family::Executable if is_look(sighting) => return None,
+        Family::Executable if is_question(sighting) => Category::Question,
         Family::Executable if marks.shell => Category::Shell,
         Family::Executable if marks.scratch || marks.not_from_image => Category::Dropped,
         Family::Executable if is_worker(sighting) => Category::Worker,
         Family::Executable if is_resource_tracker(sighting) => return None,
-        Family::Executable if is_question(sighting) => Category::Question,
         Family::Executable => Category::Executable,
         Family::Endpoint | Family::Listener if marks.loopback => Category::Loopback,
         Family::Endpoint => Category::Endpoint,

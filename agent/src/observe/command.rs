@@ -1,12 +1,13 @@
 //! A program start in comparable form: which program, and for an interpreter what it was told to run.
 //!
 //! A Python server that runs `python -c …` starts an executable it knows, so an interpreter's arguments are part of the
-//! value, but only their shape: `-c`, `-m name`, or the script's path. The rest would differ from run to run.
+//! value, but only their shape: `-c`, `-m name`, or the script's path. The rest would differ from run to run. Questions about
+//! the machine are told by their very words.
 
 use serde::{Deserialize, Serialize};
 
 use super::event::{Access, Exec};
-use super::{path, redact};
+use super::{path, question, redact};
 
 /// Longest name of a module in a shape, in bytes.
 const MAX_MODULE: usize = 64;
@@ -80,7 +81,8 @@ pub struct Program {
     pub exe: String,
     /// The executable in comparable form.
     pub label: String,
-    /// Shape of an interpreter's arguments, with a leading space; empty for other programs.
+    /// Shape of an interpreter's arguments, with a leading space, or a question about the machine in full; empty for other
+    /// programs.
     pub shape: String,
     /// Arguments, redacted and bounded.
     pub argv: Vec<String>,
@@ -127,7 +129,11 @@ impl Program {
     /// A program found running.
     #[must_use]
     pub fn running(exe: &str, argv: &[String]) -> Self {
-        let (shape, shell) = shape(exe, argv);
+        let (mut shape, shell) = shape(exe, argv);
+        // In full it stays apart from all else that the same program may be told.
+        if let Some(asked) = question::asked(exe, argv, shell) {
+            shape = format!(" {asked}");
+        }
         Self {
             exe: exe.to_owned(),
             label: path::generalise(exe, Access::Write),

@@ -2,6 +2,7 @@
 
 use super::Category;
 use crate::observe::fact::{Origin, Phase, Sighting};
+use crate::observe::question::{self, system_program};
 
 /// Whether it is the container's first program, which came with the image. Inside the container nobody can bring that
 /// about: what runs there has ancestors.
@@ -41,35 +42,8 @@ fn shape_of_self(sighting: &Sighting) -> Option<&str> {
     (!sighting.marks.fileless).then_some(shape)
 }
 
-/// What libraries ask programs about the machine, often only at a first request, with the very arguments: an answer for
-/// them is all that comes of it. Python's `platform.processor` and `ctypes.util.find_library` (Lib/platform.py,
-/// Lib/ctypes/util.py), loky and joblib (`loky/backend/context.py`), `distro`.
-const QUESTIONS: [(&str, &[&str]); 5] = [
-    ("uname", &["-p"]),
-    ("ldconfig", &["-p"]),
-    ("lscpu", &["--parse=core"]),
-    ("lscpu", &["-p=core"]),
-    ("lsb_release", &["-a"]),
-];
-
 /// Programs that the same libraries look for.
 const ASKED_FOR: [&str; 7] = ["uname", "ldconfig", "lscpu", "ld", "gcc", "cc", "objdump"];
-
-/// Where programs of a system are.
-const SYSTEM_PROGRAMS: [&str; 6] = [
-    "/bin",
-    "/sbin",
-    "/usr/bin",
-    "/usr/sbin",
-    "/usr/local/bin",
-    "/usr/local/sbin",
-];
-
-/// The name of a system's program.
-fn system_program(path: &str) -> Option<&str> {
-    let (folder, name) = path.rsplit_once('/')?;
-    SYSTEM_PROGRAMS.contains(&folder).then_some(name)
-}
 
 /// Programs with which people and probes look at what is there, or wait. What they can do beyond that (`awk` and `find` run
 /// programs, `sed` and `sort` write files) is seen and judged by itself. Not among them: what prints the environment, in which
@@ -161,20 +135,13 @@ pub(super) fn is_look(sighting: &Sighting) -> bool {
     name.is_some_and(|name| LOOKS.contains(&name))
 }
 
-/// Whether it is a question of a library about the machine, put to a program that came with the image.
+/// Whether it is a question of a library about the machine, put to a program that came with the image, or to a shell that
+/// only hands it on.
 pub(super) fn is_question(sighting: &Sighting) -> bool {
-    let process = &sighting.process;
-    let arguments = process.argv.get(1..).unwrap_or_default();
-    let is_asked = |name: &str| {
-        QUESTIONS.iter().any(|(program, known)| {
-            *program == name
-                && arguments
-                    .iter()
-                    .map(String::as_str)
-                    .eq(known.iter().copied())
-        })
-    };
-    !sighting.marks.fileless && system_program(&process.exe).is_some_and(is_asked)
+    let (marks, process) = (&sighting.marks, &sighting.process);
+    // Whoever is given a connection to answer on is asked from outside.
+    !(marks.scratch || marks.not_from_image || marks.fileless || marks.socket_on_stdio)
+        && question::asked(&process.exe, &process.argv, marks.shell).is_some()
 }
 
 /// Whether one of the programs that libraries put such questions to was looked for, where programs are, and is not there.
