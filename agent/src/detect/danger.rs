@@ -16,7 +16,8 @@ use names::is_missing_host;
 pub use names::is_search;
 pub use programs::started_again;
 use programs::{
-    is_entrypoint, is_look, is_looked_for, is_question, is_resource_tracker, is_worker,
+    is_entrypoint, is_look, is_looked_for, is_own_script, is_question, is_resource_tracker,
+    is_worker,
 };
 
 use super::finding::{Class, Severity};
@@ -38,6 +39,8 @@ pub enum Category {
     Worker,
     /// A program of the image was asked, or asked for, what libraries want to know about the machine.
     Question,
+    /// A program had its own interpreter run a script that came with the image.
+    OwnScript,
     /// Any other program was started.
     Executable,
     /// A remote peer was contacted.
@@ -138,6 +141,7 @@ pub fn categorise(sighting: &Sighting, is_common_syscall: fn(&str) -> bool) -> O
         Family::Executable if marks.shell => Category::Shell,
         Family::Executable if marks.scratch || marks.not_from_image => Category::Dropped,
         Family::Executable if is_worker(sighting) => Category::Worker,
+        Family::Executable if is_own_script(sighting) => Category::OwnScript,
         Family::Executable if is_resource_tracker(sighting) => return None,
         Family::Executable => Category::Executable,
         Family::Endpoint | Family::Listener if marks.loopback => Category::Loopback,
@@ -265,7 +269,7 @@ pub const PAGES_FROM: f64 = begins_at(Severity::High);
 const NOTE: f64 = 4.9;
 
 /// Highest score of a category, where it has one. The container's own command is chosen by who deploys it, a worker
-/// can do no more than the program that started it, a library's question only gets its answer, a further model serves
+/// can do no more than the program that started it, a library's question only gets its answer, the image's own scripts came with it, a further model serves
 /// when somebody has it loaded, compilers leave code in temporary folders, from a host that does not exist nothing
 /// comes, and a peer that is known may be asked, and a port served, in other ways. When the process came through the container runtime, an operator's
 /// `exec` cannot be told from an intruder's, so it is reported but does not page; writes to models and credentials
@@ -278,6 +282,7 @@ pub fn ceiling(category: Category, origin: Origin) -> f64 {
             Category::Entrypoint
             | Category::Worker
             | Category::Question
+            | Category::OwnScript
             | Category::FurtherModel
             | Category::TemporaryCode
             | Category::MissingHost
@@ -330,6 +335,7 @@ impl Category {
             Self::Entrypoint => &profiles::ENTRYPOINT,
             Self::Worker => &profiles::WORKER,
             Self::Question => &profiles::QUESTION,
+            Self::OwnScript => &profiles::OWN_SCRIPT,
             Self::Executable => &profiles::EXECUTABLE,
             Self::Endpoint => &profiles::ENDPOINT,
             Self::Contact => &profiles::CONTACT,

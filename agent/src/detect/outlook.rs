@@ -51,6 +51,7 @@ pub fn assumed(family: Family) -> &'static [(Option<Category>, f64)] {
             (Some(C::Executable), 0.003),
             (Some(C::Worker), 0.003),
             (Some(C::Question), 0.003),
+            (Some(C::OwnScript), 0.003),
         ],
         Family::Endpoint => &[(Some(C::Endpoint), 0.005), (Some(C::Loopback), 0.01)],
         Family::Contact => &[(Some(C::Contact), 0.001), (Some(C::Acceptance), 0.0002)],

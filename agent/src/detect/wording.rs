@@ -77,6 +77,10 @@ pub fn novelty_title(category: Category, sighting: &Sighting) -> String {
             "{} asked a program about the machine, as libraries do: {raw}",
             starter(sighting)
         ),
+        Category::OwnScript => format!(
+            "{} began to run a script of the image: {raw}",
+            starter(sighting)
+        ),
         Category::Executable => format!(
             "{} started a program that is new here: {raw}",
             starter(sighting)

@@ -7,6 +7,7 @@ mod files;
 mod names;
 mod network;
 mod processes;
+mod scripts;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,7 @@ use super::window::{Window, WindowReport};
 use appended::Appended;
 use contacts::Contacting;
 pub use contacts::{ACCEPTED_AT, BY, SEVERAL_CLIENTS, contacted};
+use scripts::Written;
 
 /// All that decides what fact an event is, of those of which [`Observer::event_unless`] asks. Model files and devices are
 /// not among what may be recognised: who reads them matters.
@@ -80,6 +82,9 @@ pub struct Observer {
     /// Files that are only added to.
     #[serde(default)]
     appended: Appended,
+    /// What was written since the container began.
+    #[serde(default)]
+    written: Written,
     setup_events: u64,
     epoch: u64,
 }
@@ -88,7 +93,10 @@ impl Observer {
     /// A container watched from its birth.
     #[must_use]
     pub fn born(at: Moment) -> Self {
-        Self::new(ProcessTable::born(), PhaseTracker::born(at))
+        Self {
+            written: Written::nothing(),
+            ..Self::new(ProcessTable::born(), PhaseTracker::born(at))
+        }
     }
 
     /// A container found running with these processes; `listening` says whether it has a listening socket.
@@ -123,6 +131,7 @@ impl Observer {
             contacts: Recent::new(network::MAX_CONTACTS),
             contacting: Contacting::default(),
             appended: Appended::default(),
+            written: Written::default(),
             setup_events: 0,
             epoch: 0,
         }
@@ -179,6 +188,7 @@ impl Observer {
             | Action::Map { .. }
             | Action::Change { .. }
             | Action::Memfd { .. } => {
+                self.written.note(&event.action);
                 let origin = self.acting(event)?;
                 self.note_code(event, origin);
                 if self.appended.is_overwritten(&event.action) {
@@ -245,7 +255,10 @@ impl Observer {
     pub fn window(&mut self, window: &Window) -> WindowReport {
         let counters = &window.counters;
         if counters.lost_events > 0 {
-            self.processes.note_loss();
+            self.note_loss();
+        }
+        if counters.lost_to_quota > 0 {
+            self.written.note_loss();
         }
         let served =
             (counters.requests > 0 || counters.accepted > 0) && !counters.asked_by_itself();
@@ -306,6 +319,7 @@ impl Observer {
     /// Says that not all is known of what came before: until a resync, unknown processes count as the server's.
     pub fn note_loss(&mut self) {
         self.processes.note_loss();
+        self.written.note_loss();
     }
 
     /// Takes the processes that really run for the truth. To be called after events were lost: until then, unknown

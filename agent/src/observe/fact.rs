@@ -258,6 +258,10 @@ pub struct Marks {
     /// not exist.
     #[serde(default)]
     pub unanswered: bool,
+    /// The program is an interpreter that is told to run a script and nothing else, which nobody wrote or put there since
+    /// the container began.
+    #[serde(default)]
+    pub script_alone: bool,
 }
 
 impl Marks {
@@ -278,6 +282,7 @@ impl Marks {
             not_from_image,
             socket_on_stdio,
             unanswered,
+            script_alone,
         } = self;
         [
             (model_file, "model_file"),
@@ -294,6 +299,7 @@ impl Marks {
             (not_from_image, "not_from_image"),
             (socket_on_stdio, "socket_on_stdio"),
             (unanswered, "unanswered"),
+            (script_alone, "script_alone"),
         ]
         .into_iter()
         .filter_map(|(set, name)| set.then_some(name))

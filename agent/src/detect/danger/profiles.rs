@@ -45,6 +45,15 @@ pub(super) const QUESTION: Profile = Profile {
     next_step: "Check whether a release brought a library that asks, or asks for the first time.",
 };
 
+pub(super) const OWN_SCRIPT: Profile = Profile {
+    class: Class::Process,
+    danger: 4.0,
+    why: "the script came with the image, but the server did not run it so far",
+    techniques: &[t::SCRIPTING],
+    next_step: "Check whether a scheduler or an operator had the server run it; if not, look at what the script does and \
+                at the request or the model load at that second.",
+};
+
 pub(super) const EXECUTABLE: Profile = Profile {
     class: Class::Process,
     danger: 7.7,

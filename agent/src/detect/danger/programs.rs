@@ -35,6 +35,16 @@ pub(super) fn is_resource_tracker(sighting: &Sighting) -> bool {
     shape_of_self(sighting) == Some(TRACKER_SHAPE)
 }
 
+/// Whether it is a job of the image's that the program has its own interpreter run, as schedulers do, and that nobody
+/// brought since the container began.
+pub(super) fn is_own_script(sighting: &Sighting) -> bool {
+    let marks = &sighting.marks;
+    marks.script_alone
+        && !marks.socket_on_stdio
+        && sighting.fact.origin == Origin::Server
+        && shape_of_self(sighting).is_some()
+}
+
 /// How a program started its own executable; `None` where it started another.
 fn shape_of_self(sighting: &Sighting) -> Option<&str> {
     let (program, parent) = sighting.fact.value.rsplit_once(" <- ")?;
@@ -290,6 +300,60 @@ mod tests {
                 Category::Executable,
                 "{other}"
             );
+        }
+    }
+
+    #[test]
+    fn a_script_that_nobody_brought_is_the_images_where_the_server_has_its_own_interpreter_run_it()
+    {
+        let started = |value: &str, change: fn(&mut Sighting)| {
+            let mut script = sighting(Family::Executable, Origin::Server, value);
+            script.marks.script_alone = true;
+            change(&mut script);
+            categorise(&script, |_| false)
+        };
+        let own = "/usr/bin/python3.11 /jobs/report.py <- /usr/bin/python3.11";
+        assert_eq!(started(own, |_| ()), Some(Category::OwnScript));
+        let by_shell = "/usr/bin/python3.11 /jobs/report.py <- /usr/bin/dash";
+        assert_eq!(started(by_shell, |_| ()), Some(Category::Executable));
+        for (change, other) in [
+            (
+                (|it| it.marks.script_alone = false) as fn(&mut Sighting),
+                Category::Executable,
+            ),
+            (|it| it.marks.socket_on_stdio = true, Category::Executable),
+            (|it| it.marks.fileless = true, Category::Executable),
+            (|it| it.marks.not_from_image = true, Category::Dropped),
+            (|it| it.marks.scratch = true, Category::Dropped),
+            (|it| it.marks.shell = true, Category::Shell),
+            (|it| it.fact.origin = Origin::Runtime, Category::Executable),
+        ] {
+            assert_eq!(started(own, change), Some(other));
+        }
+    }
+
+    #[test]
+    fn a_shell_that_is_asked_a_question_is_none_where_it_is_told_more_or_was_brought() {
+        let shell = |line: &str, change: fn(&mut Sighting)| {
+            let mut shell = sighting(Family::Executable, Origin::Server, "/usr/bin/dash -c <- x");
+            shell.process.exe = "/usr/bin/dash".to_owned();
+            shell.process.argv = ["sh", "-c", line].map(str::to_owned).to_vec();
+            shell.marks.shell = true;
+            change(&mut shell);
+            categorise(&shell, |_| false)
+        };
+        assert_eq!(shell("gcc --version", |_| ()), Some(Category::Question));
+        assert_eq!(shell("gcc --version; id", |_| ()), Some(Category::Shell));
+        for (change, other) in [
+            (
+                (|it| it.marks.socket_on_stdio = true) as fn(&mut Sighting),
+                Category::Shell,
+            ),
+            (|it| it.marks.fileless = true, Category::Shell),
+            (|it| it.marks.not_from_image = true, Category::Shell),
+            (|it| it.marks.scratch = true, Category::Shell),
+        ] {
+            assert_eq!(shell("gcc --version", change), Some(other));
         }
     }
 

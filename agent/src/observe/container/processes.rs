@@ -41,6 +41,7 @@ impl Observer {
             not_from_image: program.not_from_image,
             scratch: path::marks(&program.exe, Access::Write).scratch,
             socket_on_stdio: exec.socket_on_stdio,
+            script_alone: self.written.leaves_alone(&program),
             ..Marks::default()
         };
         Some(self.sighting(event, Family::Executable, origin, value, raw, marks))

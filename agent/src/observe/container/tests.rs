@@ -8,6 +8,7 @@
 mod contacts;
 mod names;
 mod outcomes;
+mod scripts;
 
 use super::*;
 use crate::observe::event::{Access, CgroupId, Exec, FileId, Mapping, Place, Protocol};
