@@ -47,7 +47,7 @@ pub(super) const QUESTION: Profile = Profile {
 
 pub(super) const OWN_SCRIPT: Profile = Profile {
     class: Class::Process,
-    danger: 4.0,
+    danger: 3.5,
     why: "the script came with the image, but the server did not run it so far",
     techniques: &[t::SCRIPTING],
     next_step: "Check whether a scheduler or an operator had the server run it; if not, look at what the script does and \

@@ -89,13 +89,14 @@ impl Written {
             return false;
         };
         let named = path::generalise(script, Access::Write);
+        let marks = path::marks(script, Access::Write);
         let is_tool = TOOLS.iter().any(|place| script.contains(place));
         let mut parts = named.split('/').filter(|part| !part.is_empty());
         !self.others
             && program.shape == format!(" {named}")
             && script.starts_with('/')
             && !is_tool
-            && !path::marks(script, Access::Write).scratch
+            && !(marks.scratch || marks.code_path || marks.model_file || marks.escape_path)
             && parts.all(|part| part != ".." && !self.names.contains(part))
     }
 }
@@ -149,6 +150,9 @@ mod tests {
             &["/usr/lib/python3.11/timeit.py"],
             &["/usr/local/lib/python3.11/site-packages/x/y.py"],
             &["/opt/venv/bin/pip"],
+            &["/models/iris/1/run.py"],
+            &["/home/app/.cache/x/run.py"],
+            &["/proc/7/root/srv/run.py"],
         ] {
             assert!(!leaves_alone(&written, other), "{other:?}");
         }
