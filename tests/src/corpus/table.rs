@@ -56,8 +56,8 @@ fn by_set(outcomes: &[Outcome]) -> Vec<(Set, Vec<&Outcome>)> {
 /// The rates of each class, and how long it took.
 fn rates(outcomes: &[&Outcome]) -> String {
     let mut text = String::from(
-        "| class | runs | as it should be | class named | median seconds | other findings | failed runs |\n\
-         |---|---|---|---|---|---|---|\n",
+        "| class | runs | as it should be | behaviours so in each run | class named | median seconds | other findings | failed runs |\n\
+         |---|---|---|---|---|---|---|---|\n",
     );
     for class in Class::ALL {
         let of_class: Vec<&Outcome> = outcomes
@@ -87,9 +87,10 @@ fn rates(outcomes: &[&Outcome]) -> String {
         let others: usize = of_class.iter().map(|it| it.other_findings).sum();
         let _ = writeln!(
             text,
-            "| {} | {runs} | {good}{noted}{} | {named} | {} | {} | {broken} |",
+            "| {} | {runs} | {good}{noted}{} | {} | {named} | {} | {} | {broken} |",
             class.name(),
             share(good, runs),
+            behaviours(&of_class),
             median(of_class.iter().filter_map(|it| it.seconds)),
             if class.is_attack() {
                 others.to_string()
@@ -112,6 +113,20 @@ fn rates(outcomes: &[&Outcome]) -> String {
          which are counted over windows of 5 s ({amounts} runs)."
     );
     text
+}
+
+/// How many behaviours, each on each server, were as they should be in every run that did not fail.
+fn behaviours(of_class: &[&Outcome]) -> String {
+    let mut all = BTreeMap::new();
+    for outcome in of_class {
+        let verdict = outcome.verdict();
+        if verdict != Verdict::Broken {
+            let so = all.entry((&outcome.id, outcome.server)).or_insert(true);
+            *so &= verdict == Verdict::Good;
+        }
+    }
+    let so = all.values().filter(|it| **it).count();
+    format!("{so} of {}{}", all.len(), share(so, all.len()))
 }
 
 /// A table of scenarios for each class, under a heading of this level.
@@ -285,13 +300,17 @@ mod tests {
         let runs = [
             run("S01", Set::Listed, true),
             run("V01", Set::HeldOut, false),
+            run("V01", Set::HeldOut, true),
             run("V02", Set::HeldOut, true),
         ];
-        let (scenarios, outcomes): (Vec<_>, Vec<_>) = runs.into_iter().unzip();
+        let (mut scenarios, outcomes): (Vec<_>, Vec<_>) = runs.into_iter().unzip();
+        scenarios.dedup_by(|one, other| one.id == other.id);
         for page in [summary(&outcomes), markdown(&scenarios, &outcomes)] {
             let (listed, held_out) = page.split_once("Not in the list").unwrap_or_default();
-            assert!(listed.contains("| quiet | 1 | 1, 100 % |"), "{page}");
-            assert!(held_out.contains("| quiet | 2 | 1, 50 % |"), "{page}");
+            let rates = "| quiet | 1 | 1, 100 % | 1 of 1, 100 % |";
+            assert!(listed.contains(rates), "{page}");
+            let rates = "| quiet | 3 | 2, 67 % | 1 of 2, 50 % |";
+            assert!(held_out.contains(rates), "{page}");
         }
         let page = markdown(&scenarios, &outcomes);
         let (listed, held_out) = page.split_once("## Not in the list").unwrap_or_default();
