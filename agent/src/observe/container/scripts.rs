@@ -104,23 +104,12 @@ impl Written {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::event::{FileId, Place};
+    use crate::observe::container::tests::open;
 
     fn leaves_alone(written: &Written, arguments: &[&str]) -> bool {
         let called = std::iter::once(&"/usr/bin/python3").chain(arguments);
         let argv: Vec<String> = called.map(|&it| it.to_owned()).collect();
         written.leaves_alone(&Program::running("/usr/bin/python3.11", &argv))
-    }
-
-    fn open(path: &str, access: Access) -> Action {
-        Action::Open {
-            path: path.to_owned(),
-            access,
-            truncated: false,
-            flags: 0,
-            place: Place::default(),
-            file: FileId::default(),
-        }
     }
 
     fn rename(path: &str, other: &str) -> Action {

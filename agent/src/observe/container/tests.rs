@@ -86,7 +86,7 @@ fn exec(filename: &str, parent: u32, argv: &[&str]) -> Action {
     })
 }
 
-fn open(path: &str, access: Access) -> Action {
+pub(super) fn open(path: &str, access: Access) -> Action {
     Action::Open {
         path: path.to_owned(),
         access,
